@@ -1,0 +1,222 @@
+"""The generic loop of questions: screening items of any set, and the product's own choices.
+
+Rasa's form mechanism carries it: the loop ``asking`` has one slot, ``answer``; validation records the answer and
+lets :mod:`actions.agenda` choose what comes next. A message that is no answer makes the loop step back, the rules
+answer it ("who sees this?"), and the waiting question is asked again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import EventType, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.agenda import CHOICES, advance, alarm_matters, flag_handoff, raise_alarm, wish_for_a_person
+from actions.directory import RELEASES
+from actions.talk import Talk
+from actions.turn import Turn
+from safety.screening import Instruments
+
+
+class ValidateAsking(Action):
+    """Record an answer, or danger said instead of one; nothing to record leaves the message to the rules."""
+
+    def name(self) -> str:
+        return "validate_asking"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        turn = Turn.of(tracker, dispatcher)
+        instruments = RELEASES.instruments(str(turn.facts.get("release") or ""))
+        answered = tracker.get_slot("answer")
+        if answered:
+            take_answer(turn, instruments, str(answered))
+        elif alarm_matters(turn.alarm, turn.talk):
+            _hear_danger(turn)
+        else:
+            return []
+        events = [*turn.events(), SlotSet("answer", None)]
+        return events if turn.talk.pending else [*events, SlotSet("requested_slot", None)]
+
+
+class AskAsking(Action):
+    """Say the question that waits."""
+
+    def name(self) -> str:
+        return "action_ask_asking_answer"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        turn = Turn.of(tracker, dispatcher)
+        pending = turn.talk.pending
+        if pending[:1] == ["choice"]:
+            turn.say(CHOICES[pending[1]])
+        elif pending[:1] == ["screen"]:
+            turn.say("question", set=pending[1], item=pending[2])
+        return []
+
+
+class ActionQuestionsEnd(Action):
+    """The loop has ended and :mod:`actions.agenda` has said how."""
+
+    def name(self) -> str:
+        return "action_questions_end"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
+        return []
+
+
+def _hear_danger(turn: Turn) -> None:
+    turn.talk.hear(turn.intent, turn.flags)
+    if turn.alarm == "now":
+        raise_alarm(turn)
+    else:
+        turn.talk.tell("danger_check")
+        turn.talk.pending = ["choice", "danger_check"]
+
+
+def take_answer(turn: Turn, instruments: Instruments, answered: str) -> None:
+    """Score one answer and decide what follows.
+
+    Args:
+        answered: ``yes``, ``no``, ``skip``, ``unsure`` or ``d4`` … ``d9`` for a digit.
+    """
+    talk = turn.talk
+    if answered == "d9":  # screening.md: 9 reaches a human from any question
+        _bring_a_person(turn)
+        if talk.pending == ["choice", "consent"]:
+            talk.stage = "info"
+            talk.tell("consent")
+        elif talk.pending[:1] == ["choice"] and talk.pending[1] not in ("phone", "danger_check"):
+            talk.tell(talk.pending[1])
+        else:
+            return  # the questions go on, if the person likes: the same one waits
+        advance(turn, instruments)
+        return
+    kind = talk.pending[:1]
+    if kind == ["screen"]:
+        _score(turn, instruments, answered)
+    elif kind == ["choice"] and answered.startswith("d"):  # a digit that answers another question
+        turn.say("question_hint")
+    elif kind == ["choice"]:
+        EFFECTS[talk.pending[1]](turn, instruments, answered)
+    else:
+        advance(turn, instruments)
+
+
+def _score(turn: Turn, instruments: Instruments, answered: str) -> None:
+    talk = turn.talk
+    _, name, item = talk.pending
+    options = instruments.options(name, item)  # digit -> code; empty for a yes/no question
+    value = options.get(answered.removeprefix("d"), "") if answered.startswith("d") else answered
+    if options and value in ("yes", "no"):
+        value = ""
+    if not value:
+        turn.say("question_hint")
+        return
+    talk.answers.setdefault(name, {})[item] = value
+    if value in ("under_13", "teen"):
+        talk.minor = True
+    advance(turn, instruments)
+
+
+def _bring_a_person(turn: Turn) -> None:
+    already = turn.ticket in ("queued", "live") and turn.talk.wish
+    wish_for_a_person(turn)
+    turn.say("ticket_waiting" if already else "request_human")
+
+
+def _phone(turn: Turn, instruments: Instruments, answered: str) -> None:
+    turn.talk.tell("phone")
+    if answered != "no":  # not sure is as good as a yes here
+        turn.say("phone_shared")
+    turn.talk.stage = "consent"
+    advance(turn, instruments)
+
+
+def _consent(turn: Turn, instruments: Instruments, answered: str) -> None:
+    talk = turn.talk
+    talk.tell("consent")
+    talk.pending = []
+    talk.stage = "open" if answered == "yes" else "info"
+    if talk.stage == "info":
+        turn.say("information_only")
+    elif not talk.said:
+        turn.say("menu")
+    else:
+        acknowledge(turn, talk.said[-1])
+        advance(turn, instruments)
+
+
+def _emergency(turn: Turn, instruments: Instruments, answered: str) -> None:
+    if answered == "yes":
+        _bring_a_person(turn)
+    else:
+        turn.say("red_declined")
+    turn.talk.pending = []
+    if turn.talk.stage in ("phone", "consent"):
+        advance(turn, instruments)
+
+
+def _danger_check(turn: Turn, instruments: Instruments, answered: str) -> None:
+    if answered == "yes":
+        raise_alarm(turn)
+        return
+    if answered != "no":  # skip and "don't know" never count as no
+        flag_handoff(turn, "HIGH", ["danger_unsure"])
+        if turn.talk.tell("high"):
+            turn.talk.pending = ["choice", "high"]
+            return
+    advance(turn, instruments)
+
+
+def _offer(turn: Turn, instruments: Instruments, answered: str) -> None:
+    if answered == "yes":
+        _bring_a_person(turn)
+    else:
+        turn.talk.declined = True
+        turn.say("person_declined")
+    advance(turn, instruments)
+
+
+def _delete(turn: Turn, instruments: Instruments, answered: str) -> None:
+    if answered != "yes":
+        turn.say("delete_my_data_kept")
+        advance(turn, instruments)
+        return
+    turn.command("forget")
+    turn.talk = Talk(stage="open", told=["phone", "consent"], variant=turn.talk.variant)
+    turn.say("delete_my_data_done")
+
+
+def _cancel(turn: Turn, instruments: Instruments, answered: str) -> None:
+    if answered == "yes":
+        turn.talk.wish = False
+        turn.talk.pending = []
+        turn.command("withdraw_handoff")
+        turn.say("cancel_handoff_done")
+        return
+    turn.say("cancel_handoff_kept")
+    advance(turn, instruments)
+
+
+EFFECTS = {
+    "phone": _phone,
+    "consent": _consent,
+    "danger": _emergency,
+    "red": _emergency,
+    "danger_check": _danger_check,
+    "high": _offer,
+    "person": _offer,
+    "delete": _delete,
+    "cancel": _cancel,
+}
+"""What an answer to a choice does; the same names as ``actions.agenda.CHOICES``."""
+
+
+def acknowledge(turn: Turn, intent: str) -> None:
+    """The first words after a disclosure: belief, and what comes next."""
+    if turn.talk.minor and turn.talk.tell("ack_minor"):
+        turn.say("ack_minor")
+    else:
+        turn.say(f"ack_{intent}")

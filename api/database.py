@@ -1,0 +1,195 @@
+"""The durable store: SQLite (WAL) or PostgreSQL behind one small interface.
+
+Casework goes here and never a word of a message (threats.md: "Casework tables have no free-text column").
+A write is a function that gets a connection inside a transaction; when ``write`` returns, it is on disk.
+On SQLite one thread writes, and what waits together is committed together: each act has a savepoint of
+its own, so one that fails takes nothing else with it, and a hundred small acts cost one fsync.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+T = TypeVar("T")
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""Every table of the product is declared on this, in the module that owns it."""
+
+_GROUP = 64  # acts in one commit at most: bounds how long the first of them waits
+_READERS = 4
+
+
+class DatabaseUnavailable(Exception):
+    """The durable store cannot be reached or refuses to work; what was asked did not happen."""
+
+
+@dataclass(slots=True)
+class _Act:
+    run: Callable[[sa.Connection], Any]
+    done: Callable[[Any, BaseException | None], None]
+
+
+class Database:
+    """Connections to the durable store.
+
+    Args:
+        url: an SQLAlchemy URL, ``sqlite:///path`` or ``postgresql+psycopg://…`` (``postgresql://`` is taken too).
+    """
+
+    def __init__(self, url: str) -> None:
+        if url.startswith("postgresql://") or url.startswith("postgres://"):
+            url = "postgresql+psycopg://" + url.split("://", 1)[1]
+        self.is_sqlite = url.startswith("sqlite")
+        if self.is_sqlite:
+            self.engine = sa.create_engine(
+                url, poolclass=sa.pool.QueuePool, pool_size=_READERS + 1,
+                connect_args={"check_same_thread": False, "timeout": 10},
+            )
+            event.listen(self.engine, "connect", _harden_sqlite)
+        else:
+            self.engine = sa.create_engine(url, pool_size=8, max_overflow=0, pool_pre_ping=True)
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="db-read")
+        self._writers = ThreadPoolExecutor(1 if self.is_sqlite else 8, thread_name_prefix="db-write")
+        self._waiting: queue.SimpleQueue[_Act | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
+        if self.is_sqlite:
+            self._writer = threading.Thread(target=self._write_in_groups, name="db-writer", daemon=True)
+            self._writer.start()
+
+    async def write(self, act: Callable[[sa.Connection], T]) -> T:
+        """Run ``act`` in a transaction and return its result once that is durable.
+
+        Raises:
+            DatabaseUnavailable: the store could not be reached or the disk refused.
+            Exception: whatever ``act`` raised; nothing of it is kept.
+        """
+        loop = asyncio.get_running_loop()
+        if not self.is_sqlite:
+            return await loop.run_in_executor(self._writers, self._write_alone, act)
+        result: asyncio.Future[T] = loop.create_future()
+
+        def settle(value: Any, error: BaseException | None) -> None:
+            def resolve() -> None:
+                if result.cancelled():
+                    return
+                if error is None:
+                    result.set_result(value)
+                else:
+                    result.set_exception(error)
+
+            loop.call_soon_threadsafe(resolve)
+
+        self._waiting.put(_Act(act, settle))
+        return await result
+
+    async def read(self, ask: Callable[[sa.Connection], T]) -> T:
+        """Run ``ask`` on a connection of its own and return its result.
+
+        Raises:
+            DatabaseUnavailable: the store could not be reached.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, ask)
+
+    def close(self) -> None:
+        """Finish what waits, then let go of every connection."""
+        if self._writer is not None:
+            self._waiting.put(None)
+            self._writer.join(timeout=10)
+        self._writers.shutdown(wait=True)
+        self._readers.shutdown(wait=True)
+        self.engine.dispose()
+
+    def _read(self, ask: Callable[[sa.Connection], T]) -> T:
+        try:
+            with self.engine.connect() as connection:
+                return ask(connection)
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+            raise DatabaseUnavailable(type(error).__name__) from None
+
+    def _write_alone(self, act: Callable[[sa.Connection], T]) -> T:
+        try:
+            with self.engine.begin() as connection:
+                return act(connection)
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+            raise DatabaseUnavailable(type(error).__name__) from None
+
+    def _write_in_groups(self) -> None:
+        while True:
+            first = self._waiting.get()
+            if first is None:
+                return
+            group, stop = [first], False
+            while len(group) < _GROUP:
+                try:
+                    more = self._waiting.get_nowait()
+                except queue.Empty:
+                    break
+                if more is None:
+                    stop = True
+                    break
+                group.append(more)
+            self._commit(group)
+            if stop:
+                return
+
+    def _commit(self, group: list[_Act]) -> None:
+        outcomes: list[tuple[_Act, Any, BaseException | None]] = []
+        try:
+            with self.engine.connect().execution_options(hams_writes=True) as connection, connection.begin():
+                for act in group:
+                    savepoint = connection.begin_nested()
+                    try:
+                        value = act.run(connection)
+                    except Exception as error:  # the caller's to handle: it gets it from write()
+                        savepoint.rollback()
+                        outcomes.append((act, None, error))
+                    else:
+                        savepoint.commit()
+                        outcomes.append((act, value, None))
+        except Exception as error:
+            unavailable = DatabaseUnavailable(type(error).__name__)
+            for act in group:
+                act.done(None, unavailable)
+            return
+        for act, value, failure in outcomes:
+            if isinstance(failure, (sa.exc.OperationalError, sa.exc.InterfaceError)):
+                failure = DatabaseUnavailable(type(failure).__name__)
+            act.done(value, failure)
+
+
+def _harden_sqlite(connection: Any, _record: Any) -> None:
+    """threats.md: FULL for what must not be lost; secure_delete because a free page keeps what was in it."""
+    connection.isolation_level = None  # SQLAlchemy's begin is emitted below, so that savepoints work
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+@event.listens_for(sa.Engine, "begin")
+def _begin_sqlite(connection: sa.Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        # A writer takes the lock at once: upgrading a read lock fails when another process wrote in between.
+        writes = connection.get_execution_options().get("hams_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of an SQLite file at ``path``."""
+    return f"sqlite:///{path}"

@@ -1,0 +1,124 @@
+"""The queue as the staff see it: cards of codes, ordered by band, then by how long somebody has waited. No words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from api.handoffs.tables import BANDS, OPEN_STATES, VISIBLE_STATES, tickets
+from api.handoffs.tickets import Ticket, as_ticket, priority
+from api.staff.tables import staff
+
+CHANGED = "queue"
+"""The Redis channel that says only that the queue changed, never what."""
+
+MOST_CARDS = 200
+REPLY_WINDOW_SECONDS: Mapping[str, float | None] = {"whatsapp": 24 * 3600.0, "sms": None}
+"""twilio.md: free-form answers on WhatsApp for 24 hours after the person's last message."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A ticket with what only the whole table knows of it."""
+
+    ticket: Ticket
+    owner_name: str | None
+    repeat: int
+
+
+def waiting(connection: sa.Connection, desks: frozenset[str], *, limit: int = MOST_CARDS) -> tuple[QueueRow, ...]:
+    """Everybody who is owned, and the most urgent of those who wait, for staff of these desks (none: all desks)."""
+    scope = sa.true() if not desks else tickets.c.desk.in_(["", *desks])
+    query = _rows().where(tickets.c.state.in_(VISIBLE_STATES), scope).order_by(*_most_urgent_first())
+    owned = connection.execute(query.where(tickets.c.owner.is_not(None))).all()
+    unowned = connection.execute(query.where(tickets.c.owner.is_(None)).limit(limit)).all()
+    return tuple(sorted((_as_row(row) for row in (*owned, *unowned)), key=_order))
+
+
+def one(connection: sa.Connection, ticket_id: str) -> QueueRow | None:
+    """One ticket in any state, as a card's row."""
+    row = connection.execute(_rows().where(tickets.c.id == ticket_id)).first()
+    return _as_row(row) if row else None
+
+
+def card(row: QueueRow, reader: str) -> dict[str, Any]:
+    """The card of contract.md as JSON, for the member of staff with the id ``reader``."""
+    ticket = row.ticket
+    window = REPLY_WINDOW_SECONDS.get(ticket.channel)
+    return {
+        "id": ticket.id, "band": ticket.band, "priority": ticket.priority, "reasons": list(ticket.reasons),
+        "sets": list(ticket.sets), "country": ticket.country, "place": ticket.place, "channel": ticket.channel,
+        "window_closes_at": None if window is None else moment(ticket.last_inbound_at + window),
+        "variant": ticket.variant, "language": ticket.language, "lane": ticket.lane, "desk": ticket.desk,
+        "state": ticket.state, "epoch": ticket.epoch, "owner": row.owner_name, "mine": ticket.owner == reader,
+        "waiting_since": moment(ticket.created_at), "flagged_at": moment(ticket.flagged_at),
+        "acknowledged_at": moment(ticket.acknowledged_at), "repeat": row.repeat,
+        "left_chat": ticket.left_at is not None, "wish": ticket.wish, "call_wish": ticket.call,
+        "outcome": ticket.outcome,
+    }
+
+
+def counts(connection: sa.Connection) -> dict[str, Any]:
+    """Figures: who waits now by priority, and all tickets by band with cells under five suppressed (threats.md)."""
+    now_waiting = {"P0": 0, "P1": 0, "P2": 0, "P3": 0}
+    query = sa.select(tickets.c.band, tickets.c.wish, tickets.c.call, sa.func.count().label("n"))
+    for row in connection.execute(
+        query.where(tickets.c.state == "queued").group_by(tickets.c.band, tickets.c.wish, tickets.c.call)
+    ):
+        now_waiting[priority(row.band, row.wish or row.call)] += row.n
+    by_band: dict[str, int | None] = {}
+    totals = dict(connection.execute(sa.select(tickets.c.band, sa.func.count()).group_by(tickets.c.band)).tuples().all())
+    for band in BANDS:
+        total = totals.get(band, 0)
+        by_band[band] = total if total == 0 or total >= 5 else None
+    talking = connection.execute(
+        sa.select(sa.func.count()).select_from(tickets).where(tickets.c.state == OPEN_STATES[1])
+    ).scalar_one()
+    return {"waiting": now_waiting, "talking": talking, "tickets": by_band, "suppressed_below": 5}
+
+
+async def announce(redis: Redis) -> None:
+    """Tell every console that the queue changed. Consoles also look by themselves, so a lost word delays, no more."""
+    with suppress(RedisError, OSError):
+        await redis.publish(CHANGED, b"changed")
+
+
+def moment(at: float | None) -> str | None:
+    """A time as RFC 3339 in UTC."""
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _rows() -> sa.Select[Any]:
+    earlier = tickets.alias("earlier")
+    repeat = (
+        sa.select(sa.func.count()).select_from(earlier)
+        .where(earlier.c.repeat_key == tickets.c.repeat_key, earlier.c.created_at < tickets.c.created_at)
+        .correlate(tickets).scalar_subquery()
+    )
+    return sa.select(tickets, staff.c.username.label("owner_name"), repeat.label("repeat")).join(
+        staff, staff.c.id == tickets.c.owner, isouter=True
+    )
+
+
+def _most_urgent_first() -> tuple[sa.ColumnElement[Any], ...]:
+    wished = sa.or_(tickets.c.wish, tickets.c.call)
+    rank = sa.case(
+        (tickets.c.band == "RED", 0), (tickets.c.band == "HIGH", 1), (tickets.c.band == "ELEVATED", 2), (wished, 2),
+        else_=3,
+    )
+    return rank, tickets.c.created_at, tickets.c.id
+
+
+def _order(row: QueueRow) -> tuple[str, float, str]:
+    return row.ticket.priority, row.ticket.created_at, row.ticket.id
+
+
+def _as_row(row: sa.Row[Any]) -> QueueRow:
+    return QueueRow(as_ticket(row), row.owner_name, row.repeat)

@@ -1,0 +1,47 @@
+"""The texts that must exist: those the engine answers with (domain.yml) and those the gateway itself says.
+
+They stand in code and not in the bundle, so that nobody can make a bundle pass by asking less of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from api.scripts.load import Problem, parse
+
+NEUTRAL_TEXTS: Final = ("opening", "not_now", "danger_bare", "urgent_check")
+"""Said before the person has said it is a good time: no word of the subject anywhere (safety.md, "The first words")."""
+
+EMERGENCY_FIRST: Final = ("danger_bare", "red_emergency")
+"""screening.md: at RED the country's emergency number stands in the first line."""
+
+GATEWAY_TEXTS: Final = (
+    *NEUTRAL_TEXTS,
+    "phone_check",
+    "consent",
+    "menu",
+    "red_emergency",
+    "high_offer",
+    "elevated_options",
+    "unknown_info",
+    "none_info",
+    *(f"duty_{country}" for country in ("JO", "QA", "BH", "AE", "XX")),
+)
+"""Said by the gateway alone, or needed by the flow whatever the engine's domain lists."""
+
+_PREFIX: Final = "utter_"
+
+
+def engine_texts(domain: Path) -> tuple[tuple[str, ...], list[Problem]]:
+    """The names the engine may answer with: the responses of domain.yml without their ``utter_``."""
+    try:
+        data = domain.read_bytes()
+    except OSError as error:
+        return (), [Problem(domain.name, 1, "unreadable", f"cannot be read: {error.strerror or 'input error'}")]
+    tree, problems = parse(data, domain.name)
+    responses = tree.at("responses").value if tree is not None else None
+    if tree is None or responses is tree.value or not isinstance(responses, dict):
+        return (), [problem for problem in problems if tree is None]
+    names = (str(name) for name in responses)
+    return tuple(name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX)), []

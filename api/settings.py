@@ -1,0 +1,512 @@
+"""Every setting of the product, read once from the environment and ``.env``, checked, and explained when wrong.
+
+The standard library only: the supervisor, which must stay small, reads settings too. A message about a wrong
+setting names it and says what it should look like, and never shows its value, which may be a secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import ipaddress
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import SplitResult, urlsplit
+
+COUNTRIES = ("JO", "QA", "BH", "AE")
+"""Countries with a pathway; ``HAMS_COUNTRY_DEFAULT`` may also be ``XX``, unknown."""
+
+TWILIO_API = "https://api.twilio.com"
+DEFAULT_PORT = 8080
+SECRET_KEY_BYTES = 32
+
+_DEMO_SENDER = "+15005550006"  # Twilio's own test number: nobody's telephone
+_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+_OURS = {
+    "HAMS_MODE": "demo, live or production; found out by itself when not given",
+    "HAMS_PUBLIC_URL": "the address the provider calls, without a path",
+    "HAMS_HOST": "the address to listen on",
+    "HAMS_PORT": "the port to listen on",
+    "HAMS_VAR": "the folder for everything written",
+    "HAMS_REDIS_URL": "Redis for the short-lived; embedded when not given",
+    "HAMS_REDIS_DOCTOR_URL": "the same Redis, as the user that may only read its configuration",
+    "HAMS_DATABASE_URL": "SQLite or PostgreSQL for the casework",
+    "HAMS_SECRET_KEYS": "comma-separated, newest first",
+    "HAMS_COUNTRY_DEFAULT": "the country of a person whose country nothing tells",
+    "HAMS_TWILIO_API_URL": "the provider's REST address",
+    "HAMS_ENGINE_SOCKET": "the engine's unix socket",
+}
+_THEIRS = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_WHATSAPP_FROM", "TWILIO_SMS_FROM", "SENTRY_DSN")
+_TEST_PREFIX = "HAMS_TEST_"
+"""Read by the test suite, never by the product."""
+
+
+class SettingsError(Exception):
+    """A setting is wrong. The message is one line that names it and never holds its value."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name}: {problem}")
+        self.name = name
+
+
+class Mode(StrEnum):
+    """What kind of run this is; each takes away something the one before allows."""
+
+    DEMO = "demo"
+    LIVE = "live"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """The numbers one channel sends from: one for everybody, or one a country."""
+
+    default: str | None = None
+    by_country: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def for_country(self, country: str) -> str | None:
+        """The number to write from to somebody in ``country``."""
+        return self.by_country.get(country, self.default)
+
+    def country_of(self, number: str) -> str | None:
+        """The country ``number`` was set up for, if it was for one."""
+        return next((country for country, own in self.by_country.items() if own == number), None)
+
+    def numbers(self) -> frozenset[str]:
+        """All of them."""
+        return frozenset(self.by_country.values()) | ({self.default} if self.default else set())
+
+    def __bool__(self) -> bool:
+        return bool(self.default or self.by_country)
+
+    def __str__(self) -> str:
+        return self.default or ",".join(f"{country}={number}" for country, number in self.by_country.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the product was told, checked. Secrets stay out of ``repr``."""
+
+    mode: Mode
+    root: Path
+    var: Path
+    host: str
+    port: int
+    public_url: str
+    country_default: str
+    redis_url: str | None = field(repr=False)
+    """None: the supervisor starts the embedded one."""
+    redis_doctor_url: str | None = field(repr=False)
+    database_url: str = field(repr=False)
+    engine_socket: Path
+    secret_keys: tuple[bytes, ...] = field(repr=False)
+    twilio_account_sid: str = field(repr=False)
+    twilio_auth_tokens: tuple[str, ...] = field(repr=False)
+    twilio_whatsapp_from: Senders
+    twilio_sms_from: Senders
+    twilio_api_url: str
+    builtin_standin: bool
+    """True: in demo mode the supervisor starts the provider's stand-in."""
+    sentry_dsn: str | None = field(repr=False)
+
+    @property
+    def demo(self) -> bool:
+        """True when there are a simulator, demo staff and a movable clock."""
+        return self.mode is Mode.DEMO
+
+    @property
+    def production(self) -> bool:
+        return self.mode is Mode.PRODUCTION
+
+    @property
+    def run(self) -> Path:
+        """Sockets, locks and what lasts as long as one run."""
+        return self.var / "run"
+
+    def as_environment(self) -> dict[str, str]:
+        """The environment from which ``load_settings`` makes these settings again: how a part is told them."""
+        values = {
+            "HAMS_MODE": self.mode.value,
+            "HAMS_PUBLIC_URL": self.public_url,
+            "HAMS_HOST": self.host,
+            "HAMS_PORT": str(self.port),
+            "HAMS_VAR": str(self.var),
+            "HAMS_REDIS_URL": self.redis_url or "",
+            "HAMS_REDIS_DOCTOR_URL": self.redis_doctor_url or "",
+            "HAMS_DATABASE_URL": self.database_url,
+            "HAMS_SECRET_KEYS": ",".join(key.hex() for key in self.secret_keys),
+            "HAMS_COUNTRY_DEFAULT": self.country_default,
+            "HAMS_TWILIO_API_URL": self.twilio_api_url,
+            "HAMS_ENGINE_SOCKET": str(self.engine_socket),
+            "TWILIO_ACCOUNT_SID": self.twilio_account_sid,
+            "TWILIO_AUTH_TOKEN": ",".join(self.twilio_auth_tokens),
+            "TWILIO_WHATSAPP_FROM": str(self.twilio_whatsapp_from),
+            "TWILIO_SMS_FROM": str(self.twilio_sms_from),
+            "SENTRY_DSN": self.sentry_dsn or "",
+        }
+        return {name: value for name, value in values.items() if value}
+
+
+def load_settings(
+    environ: Mapping[str, str], root: Path, *, entropy: Callable[[int], bytes] = secrets.token_bytes
+) -> Settings:
+    """Read and check every setting; the environment wins over ``root/.env``.
+
+    Outside production a missing secret key, and in demo mode a missing provider account, is made once and kept
+    under ``var`` (mode 0600), so that a second start opens what the first one sealed.
+
+    Raises:
+        SettingsError: a setting is wrong, missing or unknown.
+    """
+    given = {**read_env_file(root / ".env"), **environ}
+    given = {name: value.strip() for name, value in given.items() if value.strip()}
+    _refuse_unknown_names(given)
+    if "SENTRY_SPOTLIGHT" in given:
+        # threats.md: it turns personal data on, without a DSN
+        raise SettingsError("SENTRY_SPOTLIGHT", "must not be set: it sends personal data to whoever listens")
+
+    mode = _mode(given)
+    var = _folder(given.get("HAMS_VAR"), root)
+    port = _port(given.get("HAMS_PORT"))
+    host = _host(given.get("HAMS_HOST"))
+    api_url = given.get("HAMS_TWILIO_API_URL")
+    account_sid, tokens = _twilio_account(given, mode, var, entropy)
+    whatsapp = _senders("TWILIO_WHATSAPP_FROM", given)
+    sms = _senders("TWILIO_SMS_FROM", given)
+    if mode is Mode.DEMO and not whatsapp and not sms:
+        whatsapp = sms = Senders(default=_DEMO_SENDER)
+    if not whatsapp and not sms:
+        raise SettingsError("TWILIO_WHATSAPP_FROM", "this or TWILIO_SMS_FROM is needed: the number to send from")
+    return Settings(
+        mode=mode,
+        root=root,
+        var=var,
+        host=host,
+        port=port,
+        public_url=_public_url(given.get("HAMS_PUBLIC_URL"), mode, port),
+        country_default=_country(given.get("HAMS_COUNTRY_DEFAULT")),
+        redis_url=_redis_url("HAMS_REDIS_URL", given),
+        redis_doctor_url=_redis_url("HAMS_REDIS_DOCTOR_URL", given),
+        database_url=_database_url(given.get("HAMS_DATABASE_URL"), var),
+        engine_socket=Path(given.get("HAMS_ENGINE_SOCKET") or socket_folder(var) / "engine.sock"),
+        secret_keys=_secret_keys(given.get("HAMS_SECRET_KEYS"), mode, var, entropy),
+        twilio_account_sid=account_sid,
+        twilio_auth_tokens=tokens,
+        twilio_whatsapp_from=whatsapp,
+        twilio_sms_from=sms,
+        twilio_api_url=_api_url(api_url, mode),
+        builtin_standin=mode is Mode.DEMO and api_url is None,
+        sentry_dsn=_sentry_dsn(given.get("SENTRY_DSN")),
+    )
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """``NAME=value`` a line, ``#`` comments, optional ``export`` and quotes; nothing is expanded.
+
+    Raises:
+        SettingsError: a line is none of that.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(".env", f"cannot be read ({type(error).__name__})") from None
+    values: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip().removeprefix("export ").lstrip()
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        name, value = name.strip(), value.strip()
+        if not equals or not _NAME.fullmatch(name):
+            raise SettingsError(".env", f"line {number} is not NAME=value")
+        if value[:1] in ("'", '"'):
+            end = value.find(value[0], 1)
+            if end < 0 or value[end + 1 :].strip()[:1] not in ("", "#"):
+                raise SettingsError(".env", f"line {number} ({name}) has a quote that does not close")
+            value = value[1:end]
+        else:
+            value = re.split(r"\s#", value, maxsplit=1)[0].rstrip()
+        values[name] = value
+    return values
+
+
+def socket_folder(var: Path) -> Path:
+    """Where the unix sockets of this ``var`` live: ``var/run``, or a short folder when that path is too long.
+
+    The kernel takes 107 bytes. The short folder's name comes from the long one, so every part finds the same.
+    """
+    folder = var / "run"
+    if len(os.fsencode(folder / "engine.sock")) <= 100:
+        return folder
+    import hashlib
+    import tempfile
+
+    return Path(tempfile.gettempdir()) / f"hams-{os.getuid()}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+
+
+def _refuse_unknown_names(given: Mapping[str, str]) -> None:
+    for name in given:
+        if not name.startswith("HAMS_") or name in _OURS or name.startswith(_TEST_PREFIX):
+            continue
+        close = difflib.get_close_matches(name, _OURS, n=1)
+        raise SettingsError(name, f"no such setting; did you mean {close[0]}?" if close else "no such setting")
+    for name in given:
+        if name.startswith("TWILIO_") and name not in _THEIRS:
+            close = difflib.get_close_matches(name, _THEIRS, n=1, cutoff=0.85)
+            if close and close[0] not in given:
+                raise SettingsError(name, f"no such setting; did you mean {close[0]}?")
+
+
+def _mode(given: Mapping[str, str]) -> Mode:
+    wish = given.get("HAMS_MODE")
+    if wish is None:
+        return Mode.LIVE if any(name in given for name in _THEIRS if name.startswith("TWILIO_")) else Mode.DEMO
+    try:
+        return Mode(wish)
+    except ValueError:
+        raise SettingsError("HAMS_MODE", "must be demo, live or production") from None
+
+
+def _folder(value: str | None, root: Path) -> Path:
+    folder = root / (value or "var")
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError("HAMS_VAR", "is not a folder")
+    return folder.absolute()
+
+
+def _port(value: str | None) -> int:
+    if value is None:
+        return DEFAULT_PORT
+    if not (value.isascii() and value.isdigit() and len(value) <= 5 and 1 <= int(value) <= 65535):
+        raise SettingsError("HAMS_PORT", "must be a number from 1 to 65535")
+    return int(value)
+
+
+def _host(value: str | None) -> str:
+    if value is None or value == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise SettingsError("HAMS_HOST", "must be an IP address to listen on, such as 127.0.0.1") from None
+
+
+def _url(name: str, value: str, schemes: tuple[str, ...]) -> SplitResult:
+    """``value`` taken apart.
+
+    Raises:
+        SettingsError: not a URL of one of these schemes with a host and, if any, a port that can be.
+    """
+    expected = " or ".join(f"{scheme}://" for scheme in schemes)
+    try:
+        parts = urlsplit(value)
+        fits = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        fits = False
+    if not fits or re.search(r"[\s\x00-\x1f]", value):
+        raise SettingsError(name, f"must be a URL that starts with {expected}")
+    return parts
+
+
+def _public_url(value: str | None, mode: Mode, port: int) -> str:
+    if value is None:
+        if mode is Mode.PRODUCTION:
+            raise SettingsError("HAMS_PUBLIC_URL", "is needed in production: the https address the provider calls")
+        return f"http://127.0.0.1:{port}"
+    parts = _url("HAMS_PUBLIC_URL", value, ("https", "http"))
+    if parts.query or parts.fragment or parts.path not in ("", "/") or parts.username or parts.password:
+        raise SettingsError("HAMS_PUBLIC_URL", "must be scheme and host only, without path, query or account")
+    if mode is Mode.PRODUCTION and parts.scheme != "https":
+        raise SettingsError("HAMS_PUBLIC_URL", "must be https in production")
+    return value.rstrip("/")
+
+
+def _country(value: str | None) -> str:
+    if value is None:
+        return "XX"
+    if value.upper() not in (*COUNTRIES, "XX"):
+        raise SettingsError("HAMS_COUNTRY_DEFAULT", f"must be one of {', '.join(COUNTRIES)} or XX (unknown)")
+    return value.upper()
+
+
+def _redis_url(name: str, given: Mapping[str, str]) -> str | None:
+    value = given.get(name)
+    if value is None:
+        return None
+    if value.startswith("unix://"):
+        path = urlsplit(value).path
+        if not path.startswith("/") or path == "/":
+            raise SettingsError(name, "must name an absolute socket path after unix://")
+        return value
+    parts = _url(name, value, ("redis", "rediss", "unix"))
+    # threats.md: TLS outside loopback
+    if parts.scheme == "redis" and not is_loopback(parts.hostname or ""):
+        raise SettingsError(name, "must be rediss:// (TLS) for a server that is not on this machine")
+    return value
+
+
+def _database_url(value: str | None, var: Path) -> str:
+    if value is None:
+        return f"sqlite:///{var / 'hams.db'}"
+    if value.startswith("sqlite:///"):
+        if value.removeprefix("sqlite:///") in ("", ":memory:"):
+            raise SettingsError("HAMS_DATABASE_URL", "must name a file after sqlite:///: casework must last")
+        return value
+    scheme = value.split("://", 1)[0]
+    if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
+        raise SettingsError("HAMS_DATABASE_URL", "must start with sqlite:/// or postgresql://")
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 - reading it checks it
+    except ValueError:
+        raise SettingsError("HAMS_DATABASE_URL", "is not a URL") from None
+    if not parts.hostname and "host=" not in parts.query:
+        raise SettingsError("HAMS_DATABASE_URL", "names no host")
+    if len(parts.path) < 2:
+        raise SettingsError("HAMS_DATABASE_URL", "names no database after the host")
+    return value
+
+
+def is_loopback(host: str) -> bool:
+    """True if ``host`` is this machine and nothing sent there crosses a wire."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def parse_secret_key(value: str) -> bytes | None:
+    """The key in ``value`` (hexadecimal or base64, 32 bytes or more), None if there is none or it is no secret."""
+    if re.fullmatch(r"(?:[0-9a-fA-F]{2})+", value):
+        key = bytes.fromhex(value)
+    else:
+        try:
+            plain = value.rstrip("=").replace("-", "+").replace("_", "/")
+            key = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+        except (binascii.Error, ValueError):
+            return None
+    # a placeholder such as 000… has few different bytes; 32 random ones have fewer than 12 once in 10^20
+    return key if len(key) >= SECRET_KEY_BYTES and len(set(key)) >= 12 else None
+
+
+def _secret_keys(value: str | None, mode: Mode, var: Path, entropy: Callable[[int], bytes]) -> tuple[bytes, ...]:
+    name = "HAMS_SECRET_KEYS"
+    if value is None:
+        if mode is Mode.PRODUCTION:
+            raise SettingsError(name, "is needed in production: 32 random bytes or more, in base64 or hexadecimal")
+        value = _made_once(var / "keys" / "secret", lambda: entropy(SECRET_KEY_BYTES).hex())
+        name = str(Path("keys") / "secret")
+    keys: list[bytes] = []
+    for number, part in enumerate(re.split(r"[,\n]", value), 1):
+        key = parse_secret_key(part.strip())
+        if key is None:
+            raise SettingsError(name, f"key {number} is not 32 or more random bytes in base64 or hexadecimal")
+        if key in keys:
+            raise SettingsError(name, f"key {number} is there twice")
+        keys.append(key)
+    return tuple(keys)
+
+
+def _twilio_account(
+    given: Mapping[str, str], mode: Mode, var: Path, entropy: Callable[[int], bytes]
+) -> tuple[str, tuple[str, ...]]:
+    sid, tokens = given.get("TWILIO_ACCOUNT_SID"), given.get("TWILIO_AUTH_TOKEN")
+    if sid is None and tokens is None and mode is Mode.DEMO:
+        made = _made_once(var / "run" / "demo-account", lambda: f"AC{entropy(16).hex()} {entropy(16).hex()}")
+        sid, _, tokens = made.partition(" ")
+    if sid is None:
+        raise SettingsError("TWILIO_ACCOUNT_SID", "is needed: AC and 32 hexadecimal digits, from Twilio's console")
+    if tokens is None:
+        raise SettingsError("TWILIO_AUTH_TOKEN", "is needed: without it no signature can be checked")
+    if not re.fullmatch(r"AC[0-9a-f]{32}", sid):
+        raise SettingsError("TWILIO_ACCOUNT_SID", "must be AC and 32 hexadecimal digits")
+    parts = tuple(token.strip() for token in tokens.split(","))
+    # no shape is demanded of a token: Twilio promises none, and its documented test vector uses "12345"
+    if any(not re.fullmatch(r"[!-~]+", token) for token in parts):
+        raise SettingsError("TWILIO_AUTH_TOKEN", "must be one token, or several with commas between them")
+    if len(set(parts)) != len(parts):
+        raise SettingsError("TWILIO_AUTH_TOKEN", "holds the same token twice")
+    return sid, parts
+
+
+def _senders(name: str, given: Mapping[str, str]) -> Senders:
+    value = given.get(name)
+    if value is None:
+        return Senders()
+    parts = [part.strip() for part in value.split(",")]
+    if len(parts) == 1 and "=" not in parts[0]:
+        return Senders(default=_number(name, parts[0]))
+    by_country: dict[str, str] = {}
+    for part in parts:
+        country, equals, number = part.partition("=")
+        country = country.strip().upper()
+        if not equals:
+            raise SettingsError(name, "must be one number, or one per country such as JO=+962…,BH=+973…")
+        if country not in COUNTRIES:
+            raise SettingsError(name, f"knows no such country before a number; there are {', '.join(COUNTRIES)}")
+        if country in by_country:
+            raise SettingsError(name, f"names {country} twice")
+        by_country[country] = _number(name, number.strip())
+    return Senders(by_country=MappingProxyType(by_country))
+
+
+def _number(name: str, value: str) -> str:
+    number = re.sub(r"[ ().-]", "", value.removeprefix("whatsapp:"))
+    if not _E164.fullmatch(number):
+        raise SettingsError(name, "must be a telephone number in the form +9627… (E.164)")
+    return number
+
+
+def _api_url(value: str | None, mode: Mode) -> str:
+    if value is None:
+        return TWILIO_API
+    parts = _url("HAMS_TWILIO_API_URL", value, ("https", "http"))
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise SettingsError("HAMS_TWILIO_API_URL", "must be https for a server that is not on this machine")
+    if mode is Mode.PRODUCTION and parts.scheme != "https":
+        raise SettingsError("HAMS_TWILIO_API_URL", "must be https in production")
+    return value.rstrip("/")
+
+
+def _sentry_dsn(value: str | None) -> str | None:
+    if value is None:
+        return None
+    parts = _url("SENTRY_DSN", value, ("https", "http"))
+    if not parts.username or not parts.path.rstrip("/").rsplit("/", 1)[-1].isdigit():
+        raise SettingsError("SENTRY_DSN", "must be a Sentry DSN: https://key@host/project")
+    return value
+
+
+def _made_once(path: Path, make: Callable[[], str]) -> str:
+    """What ``path`` holds; made on the first call. Two processes at once get the same."""
+    try:
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh = path.with_name(f".{path.name}.{os.getpid()}")
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(make() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(fresh, path)  # fails if another process was first, and then its value counts
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError("HAMS_VAR", f"cannot keep {path.name} there ({type(error).__name__})") from None

@@ -1,0 +1,220 @@
+"""Accounts: making one, finding one, changing its password, using up its one-time codes."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pyotp
+import sqlalchemy as sa
+
+from api.audit import trail
+from api.conversations.sealing import Keyring
+from api.staff.passwords import Passwords
+from api.staff.tables import ROLES, TALKS, staff, staff_desks
+
+ISSUER = "Hams"
+STEP_SECONDS = 30
+
+_USERNAME = re.compile(r"\w[\w.-]{1,31}")
+_DESK = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_TO_WESTERN = {**{0x660 + n: str(n) for n in range(10)}, **{0x6F0 + n: str(n) for n in range(10)}}
+
+
+class NotAnAccount(ValueError):
+    """Name, role or desk is not one an account can have."""
+
+
+class NameTaken(ValueError):
+    """There is an account of that name already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """A member of staff as the rest of the gateway knows them."""
+
+    id: str
+    username: str
+    role: str
+    desks: frozenset[str]
+    credentials: int
+
+    @property
+    def talks(self) -> bool:
+        """Whether this role sees the queue and talks to people."""
+        return self.role in TALKS
+
+
+@dataclass(frozen=True, slots=True)
+class NewStaff:
+    """What is printed once when an account is made and kept nowhere in the open."""
+
+    id: str
+    username: str
+    password: str
+    otpauth_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a sign-in is checked against. Has no ``repr`` worth logging."""
+
+    staff: Staff
+    password_hash: str
+    totp_secret: bytes
+    totp_last: int
+
+    def __repr__(self) -> str:
+        return "<Credentials>"
+
+
+def fold_username(name: str) -> str:
+    """One spelling for a name, whatever keyboard typed it."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def add_staff(
+    connection: sa.Connection,
+    *,
+    username: str,
+    role: str,
+    desks: Iterable[str] = (),
+    passwords: Passwords,
+    keyring: Keyring,
+    random_bytes: Callable[[int], bytes],
+    now: float,
+) -> NewStaff:
+    """Make an account with a one-time password and a TOTP secret, to be handed over and not kept.
+
+    Raises:
+        NotAnAccount, NameTaken: nothing was made.
+    """
+    name, places = fold_username(username), sorted(set(desks))
+    if not _USERNAME.fullmatch(name):
+        raise NotAnAccount("a name has 2 to 32 letters, digits, dots, dashes or underscores")
+    if role not in ROLES:
+        raise NotAnAccount(f"a role is one of: {', '.join(ROLES)}")
+    if not all(_DESK.fullmatch(desk) for desk in places):
+        raise NotAnAccount("a desk is a short code in small letters")
+    if connection.execute(sa.select(staff.c.id).where(staff.c.username == name)).first():
+        raise NameTaken("there is an account of that name")
+    staff_id = random_bytes(8).hex()
+    password = _readable(random_bytes(15))
+    secret = base64.b32encode(random_bytes(20)).decode()
+    connection.execute(
+        staff.insert().values(
+            id=staff_id, username=name, role=role, password_hash=passwords.hash(password),
+            totp_secret=keyring.seal("totp", secret.encode(), staff_id.encode()), totp_last=0, credentials=1,
+            active=True, created_at=now,
+        )
+    )
+    if places:
+        connection.execute(staff_desks.insert(), [{"staff": staff_id, "desk": desk} for desk in places])
+    trail.append(connection, at=now, actor=trail.SYSTEM, act="staff.add", object_id=staff_id)
+    uri = pyotp.TOTP(secret, interval=STEP_SECONDS).provisioning_uri(name=name, issuer_name=ISSUER)
+    return NewStaff(staff_id, name, password, uri)
+
+
+def find_staff(connection: sa.Connection, staff_id: str) -> Staff | None:
+    """The active member of staff of that id."""
+    row = connection.execute(sa.select(staff).where(staff.c.id == staff_id, staff.c.active)).first()
+    return _as_staff(connection, row) if row else None
+
+
+def colleague(connection: sa.Connection, username: str, desk: str) -> Staff | None:
+    """An active member of staff of that name who may talk to people of that desk."""
+    row = connection.execute(
+        sa.select(staff).where(staff.c.username == fold_username(username), staff.c.active)
+    ).first()
+    found = _as_staff(connection, row) if row else None
+    return found if found is not None and found.talks and may_see(found, desk) else None
+
+
+def may_see(member: Staff, desk: str) -> bool:
+    """Own desk only (threats.md): "" is everybody's desk, and no desk at all means every desk."""
+    return not desk or not member.desks or desk in member.desks
+
+
+def desk_is_staffed(connection: sa.Connection, desk: str) -> bool:
+    """Whether somebody active works at that desk by name."""
+    query = (
+        sa.select(staff.c.id).join(staff_desks, staff_desks.c.staff == staff.c.id)
+        .where(staff_desks.c.desk == desk, staff.c.active, staff.c.role.in_(TALKS)).limit(1)
+    )
+    return connection.execute(query).first() is not None
+
+
+def credentials_of(connection: sa.Connection, username: str) -> Credentials | None:
+    """What the sign-in of an active account is checked against."""
+    row = connection.execute(
+        sa.select(staff).where(staff.c.username == fold_username(username), staff.c.active)
+    ).first()
+    if row is None:
+        return None
+    return Credentials(_as_staff(connection, row), row.password_hash, row.totp_secret, row.totp_last)
+
+
+def matching_counter(keyring: Keyring, found: Credentials | None, code: str, now: float) -> int | None:
+    """The time step the code belongs to, one step of clock slip either way; ``None`` if it is wrong or used up."""
+    typed = code.translate(_TO_WESTERN).replace(" ", "")
+    if found is None:
+        secret, last = base64.b32encode(bytes(20)).decode(), 1 << 62
+    else:
+        secret = keyring.open("totp", found.totp_secret, found.staff.id.encode()).decode()
+        last = found.totp_last
+    totp, present, match = pyotp.TOTP(secret, interval=STEP_SECONDS), int(now) // STEP_SECONDS, None
+    for counter in (present - 1, present, present + 1):  # all three are computed: time tells nothing
+        right = hmac.compare_digest(totp.generate_otp(counter).encode(), typed.encode("utf-8", "replace"))
+        if right and counter > last:
+            match = counter
+    return match
+
+
+def use_up(connection: sa.Connection, staff_id: str, counter: int) -> bool:
+    """Mark a one-time code as used; ``False`` if somebody used it, or a later one, first."""
+    done = connection.execute(
+        staff.update().where(staff.c.id == staff_id, staff.c.totp_last < counter).values(totp_last=counter)
+    )
+    return done.rowcount == 1
+
+
+def change_password(connection: sa.Connection, member: Staff, new_hash: str, *, now: float) -> Staff | None:
+    """Store the new hash and end every other session of the account; ``None`` if somebody was faster."""
+    done = connection.execute(
+        staff.update()
+        .where(staff.c.id == member.id, staff.c.credentials == member.credentials)
+        .values(password_hash=new_hash, credentials=member.credentials + 1)
+    )
+    if done.rowcount != 1:
+        return None
+    trail.append(connection, at=now, actor=member.id, act="staff.password", object_id=member.id)
+    return find_staff(connection, member.id)
+
+
+def reseal(connection: sa.Connection, keyring: Keyring) -> int:
+    """Seal every TOTP secret under the newest key (``./hams keys rotate``); returns how many were moved."""
+    moved = 0
+    for row in connection.execute(sa.select(staff.c.id, staff.c.totp_secret)).all():
+        if keyring.is_current(row.totp_secret):
+            continue
+        secret = keyring.open("totp", row.totp_secret, row.id.encode())
+        sealed = keyring.seal("totp", secret, row.id.encode())
+        connection.execute(staff.update().where(staff.c.id == row.id).values(totp_secret=sealed))
+        moved += 1
+    return moved
+
+
+def _as_staff(connection: sa.Connection, row: sa.Row[Any]) -> Staff:
+    desks = connection.execute(sa.select(staff_desks.c.desk).where(staff_desks.c.staff == row.id)).scalars()
+    return Staff(row.id, row.username, row.role, frozenset(desks), row.credentials)
+
+
+def _readable(raw: bytes) -> str:
+    """24 characters in six groups, without letters that are mistaken for digits."""
+    letters = base64.b32encode(raw).decode().lower()
+    return "-".join(letters[place : place + 4] for place in range(0, len(letters), 4))

@@ -1,0 +1,96 @@
+"""Server-side sessions in Redis: the browser holds a random name, Redis holds its HMAC and a sealed value.
+
+A stolen dump of Redis gives no cookie; a stolen cookie ends after 30 idle minutes, at sign-out, with a new password
+or with the account. Nothing of the session is in the browser but the name.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from api.conversations.sealing import CannotOpen, Keyring
+
+IDLE_SECONDS = 30 * 60
+LONGEST_SECONDS = 12 * 3600
+"""A night shift; after it one signs in again whatever one did meanwhile."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Whose session this is and which credentials it was opened with."""
+
+    key: str
+    staff: str
+    credentials: int
+    began: float
+
+
+class Sessions:
+    """Open, read and end sessions.
+
+    Args:
+        redis: a client that returns bytes.
+        secure: whether the gateway is reached by https; decides the cookie's name and flag.
+    """
+
+    __slots__ = ("_clock", "_keyring", "_random_bytes", "_redis", "cookie", "secure")
+
+    def __init__(
+        self,
+        redis: Redis,
+        keyring: Keyring,
+        *,
+        clock: Callable[[], float],
+        random_bytes: Callable[[int], bytes],
+        secure: bool,
+    ) -> None:
+        self._redis, self._keyring, self._clock, self._random_bytes = redis, keyring, clock, random_bytes
+        self.secure = secure
+        # The prefix makes the browser refuse the cookie from another host or path; it demands https.
+        self.cookie = "__Host-hams" if secure else "hams"
+
+    async def open(self, staff: str, credentials: int) -> str:
+        """A new session; returns what the cookie carries."""
+        token = base64.urlsafe_b64encode(self._random_bytes(32)).rstrip(b"=").decode()
+        key = self._key(token)
+        value = json.dumps({"staff": staff, "credentials": credentials, "began": self._clock()}).encode()
+        await self._redis.set(key, self._keyring.seal("session", value, key.encode()), ex=IDLE_SECONDS)
+        return token
+
+    async def read(self, token: str | None, *, touch: bool = True) -> Session | None:
+        """The session behind a cookie, ``None`` if there is none (any more).
+
+        Args:
+            token: the cookie's value, from outside, of any shape.
+            touch: whether this is an act of the person at the screen, which keeps the session alive.
+        """
+        if token is None or not _TOKEN.fullmatch(token):
+            return None
+        key = self._key(token)
+        sealed = await (self._redis.getex(key, ex=IDLE_SECONDS) if touch else self._redis.get(key))
+        if sealed is None:
+            return None
+        try:
+            value = json.loads(self._keyring.open("session", sealed, key.encode()))
+        except CannotOpen:
+            return None
+        if self._clock() - value["began"] > LONGEST_SECONDS:
+            await self._redis.delete(key)
+            return None
+        return Session(key, value["staff"], value["credentials"], value["began"])
+
+    async def end(self, token: str | None) -> None:
+        """Sign out; harmless if there is no such session."""
+        if token is not None and _TOKEN.fullmatch(token):
+            await self._redis.delete(self._key(token))
+
+    def _key(self, token: str) -> str:
+        return "session:" + self._keyring.mac("session", token.encode()).hex()

@@ -1,0 +1,44 @@
+"""``python -m bot --uds PATH --model PATH``: serve the engine on a unix socket until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import resource
+from pathlib import Path
+
+from bot.quiet import hush, hush_structlog
+
+
+def main() -> None:
+    """Load the model, take the network away, serve."""
+    arguments = argparse.ArgumentParser(prog="bot", description="Hams engine")
+    arguments.add_argument("--uds", type=Path, required=True, help="unix socket to listen on")
+    arguments.add_argument("--model", type=Path, required=True, help="trained model (.tar.gz)")
+    chosen = arguments.parse_args()
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hush()
+
+    from bot.sandbox import refuse_network
+
+    refuse_network()  # before Rasa is imported: nothing it brings may call home
+
+    import uvicorn
+
+    from bot.app import EngineApp
+    from bot.engine import Engine
+
+    app = EngineApp(Engine(chosen.model))
+    hush_structlog()
+    gc.collect()
+    gc.freeze()  # half a gigabyte of modules need not be walked again
+    uvicorn.run(
+        app, uds=str(chosen.uds), log_config=None, access_log=False, loop="uvloop", http="httptools", lifespan="on",
+        server_header=False, date_header=False, timeout_keep_alive=3600,
+    )
+
+
+if __name__ == "__main__":
+    main()

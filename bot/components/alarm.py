@@ -1,0 +1,54 @@
+"""The last word of understanding: is this danger, and is the intent sure enough to act on.
+
+safety.md: danger is found by rule (the gateway's fact) or by model, whichever is more worried. Two written
+thresholds: above the higher one the bell rings, between them one question is asked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.nlu.training_data.message import Message
+
+
+def alarm_of(by_rule: str, p_danger: float, asks_at: float, rings_at: float) -> str:
+    """``now``, ``maybe`` or empty: the more worried of rule and model."""
+    if by_rule == "now" or p_danger >= rings_at:
+        return "now"
+    return "maybe" if by_rule == "maybe" or p_danger >= asks_at else ""
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
+class Alarm(GraphComponent):
+    """Last component: ``alarm``, and no intent at all where the model is not sure."""
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        return {"asks_at": 0.35, "rings_at": 0.75, "sure_at": 0.2}
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._config = config
+
+    @classmethod
+    def create(
+        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+    ) -> Alarm:
+        return cls(config)
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Judge the messages of one call."""
+        for message in messages:
+            by_rule = (message.get("metadata") or {}).get("danger", "")
+            alarm = alarm_of(by_rule, message.get("p_danger") or 0.0, self._config["asks_at"], self._config["rings_at"])
+            message.set("alarm", alarm, add_to_output=True)
+            digit = next((e["value"] for e in message.get("entities") or [] if e["entity"] == "digit"), None)
+            intent = message.get("intent") or {}
+            if digit is not None and digit > 0:  # a bare digit chooses; no model is asked
+                message.set("intent", {"name": "request_human" if digit == 9 else "show_menu", "confidence": 1.0}, True)
+            elif intent.get("name") and intent["confidence"] < self._config["sure_at"]:
+                message.set("intent", {"name": None, "confidence": intent["confidence"]}, add_to_output=True)
+        return messages

@@ -1,0 +1,63 @@
+"""Reads what needs no model: an answer (digit or word), a bare digit, a wish for a call, a language asked for.
+
+Rules, not learning: an answer to a safety question must be read the same way for everybody
+(``safety.answers``). What is found leaves as Rasa entities; slot mappings in domain.yml pick them up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.nlu.training_data.message import Message
+
+from actions.directory import RELEASES
+from bot.components.normaliser import FOLDED
+from safety.answers import read_answer, read_digit
+
+_CALL = ("اتصل", "اتصال", "مكالم", "تلفون", "تليفون", "دقوا", "دق علي", "رنوا", "call me", "phone me", "ring me", "a call",
+         "etesel", "itisal", "mukalam", "mkalm")
+_ENGLISH = ("english", "انجليزي", "انكليزي", "انقليزي", "بالانج", "englizi", "inglizi", "ingleezi")
+_ARABIC = ("arabic", "عربي", "بالعرب", "3arabi", "arabi")
+
+
+def read(text: str, folded: str, words: Any) -> list[dict[str, Any]]:
+    """The entities of one message: ``reply`` always, ``answer``, ``digit``, ``call``, ``wanted_language`` where found."""
+    found: dict[str, Any] = {}
+    digit = read_digit(text)
+    answer = read_answer(text, {}, words)
+    if answer is not None:
+        found["answer"] = answer.value
+    elif digit is not None and 4 <= digit <= 9:
+        found["answer"] = f"d{digit}"
+    found["reply"] = found.get("answer", "other")
+    if digit is not None:
+        found["digit"] = digit
+    if any(sign in folded for sign in _CALL):
+        found["call"] = True
+    wanted = [name for name, signs in (("en", _ENGLISH), ("ar", _ARABIC)) if any(sign in folded for sign in signs)]
+    if len(wanted) == 1:
+        found["wanted_language"] = wanted[0]
+    return [{"entity": name, "value": value, "start": 0, "end": 0, "extractor": "Reader"} for name, value in found.items()]
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
+class Reader(GraphComponent):
+    """Second component: answers and digits by rule."""
+
+    @classmethod
+    def create(
+        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
+    ) -> Reader:
+        return cls()
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Read the messages of one call."""
+        for message in messages:
+            release = (message.get("metadata") or {}).get("release", "")
+            words = RELEASES.instruments(release).answer_words
+            message.set("entities", read(message.get("text") or "", message.get(FOLDED) or "", words), add_to_output=True)
+        return messages

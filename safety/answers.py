@@ -1,0 +1,249 @@
+"""What a message says when it answers the question that waits: by digit, or by word in any dialect.
+
+A message is an answer only when *all* of it is one: an answering word or more, with courtesies around it («اي والله»,
+"no, thank you"). A sentence with anything else in it is speech and goes to the engine, which understands it; taking
+«لا بس ضربني» for a no would lose what it says. Skip and "I don't know" are kept apart from no, since neither ever
+counts as one (screening.md).
+
+The words are data (``scripts/screening/answers.yml``); :func:`gather_words` folds them once.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from safety.folding import fold
+
+Answer = str
+"""``yes``, ``no``, ``skip``, ``unsure``, or the value of one of the question's own options."""
+
+Kind = Literal["yes", "no", "skip", "unsure", "agree", "courtesy"]
+
+KINDS: tuple[Kind, ...] = ("yes", "no", "skip", "unsure", "agree", "courtesy")
+"""The groups of words a helpline may extend. ``agree`` ("ok", «تمام») says yes to a proposal only: as the answer to
+a question of fact it may as well mean "I heard you"."""
+
+DIGITS: dict[int, Answer] = {1: "yes", 2: "no", 3: "skip"}
+"""screening.md: 1 yes, 2 no, 3 skip; 9 is a person and 0 the exit, both read elsewhere."""
+
+LONGEST = 10
+"""Words an answer may have; a message with more is speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One answer of a question that is not yes or no.
+
+    Attributes:
+        minor: who answers this is under eighteen.
+        ages: youngest and oldest age that means this option, for a question about age.
+        words: other ways to say it.
+    """
+
+    value: str
+    digit: int
+    minor: bool = False
+    ages: tuple[int, int] | None = None
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerWords:
+    """Answering words, folded, each a tuple of tokens -> its kind; and signs that are answers (a thumb)."""
+
+    phrases: Mapping[tuple[str, ...], Kind]
+    signs: Mapping[str, Kind]
+    longest: int
+
+
+class WordsConflict(ValueError):
+    """The answering words contradict each other. ``kind`` names the group, ``problem`` what is wrong."""
+
+    def __init__(self, kind: str, problem: str) -> None:
+        super().__init__(problem)
+        self.kind = kind
+        self.problem = problem
+
+
+def gather_words(kinds: Mapping[str, Iterable[str]]) -> AnswerWords:
+    """Fold the answering words of all dialects into one table.
+
+    Raises:
+        WordsConflict: an unknown group, a word that folds to nothing, or one that stands in two groups.
+    """
+    phrases: dict[tuple[str, ...], Kind] = {}
+    signs: dict[str, Kind] = {}
+    for name, words in kinds.items():
+        if name not in KINDS:
+            raise WordsConflict(name, f"is not a group of words; the groups are {', '.join(KINDS)}")
+        kind: Kind = name
+        for word in words:
+            tokens = _tokens(word)
+            if not tokens:
+                sign = _bare(word)
+                if not sign or not all(unicodedata.category(c).startswith("S") for c in sign):
+                    raise WordsConflict(name, f"{word!r} holds nothing that could be matched")
+                if signs.setdefault(sign, kind) != kind:
+                    raise WordsConflict(name, f"{word!r} is already in the group {signs[sign]!r}")
+            elif phrases.setdefault(tokens, kind) != kind:
+                raise WordsConflict(name, f"{word!r} is already in the group {phrases[tokens]!r}")
+    return AnswerWords(phrases, signs, max((len(tokens) for tokens in phrases), default=0))
+
+
+def read_digit(text: str) -> int | None:
+    """The one digit a message consists of: ``1``, ``١``, ``۱``, ``1️⃣``, ``1.``, ``(1)``; else None.
+
+    Two digits are a number and no answer; a minus or a unit makes it an amount, which is speech.
+    """
+    digits = [c for c in unicodedata.normalize("NFKC", text) if not _is_decoration(c)]
+    if len(digits) != 1:
+        return None
+    value = unicodedata.digit(digits[0], None)
+    return value if value is not None and unicodedata.category(digits[0]) == "Nd" else None
+
+
+def read_answer(
+    text: str, item_options: Sequence[Option], words: AnswerWords, *, proposal: bool = False
+) -> Answer | None:
+    """Read a message as the answer to the question that waits; None when it is not one.
+
+    Args:
+        text: the whole message.
+        item_options: the question's own options; empty for a yes-or-no question.
+        words: from :func:`gather_words`.
+        proposal: the question proposes something ("is this a good time?"), so that "ok" means yes.
+    """
+    digit = read_digit(text)
+    if digit is not None:
+        return _by_digit(digit, item_options)
+    if "?" in text or "؟" in text or len(text) > 200:
+        return None  # «نعم؟» asks us to say it again
+    sign = words.signs.get(_bare(text))
+    tokens = _tokens(text)
+    if sign is None and not tokens:
+        return None
+    if item_options:
+        chosen = _by_option(tokens, item_options)
+        if chosen is not None:
+            return chosen
+    kinds = {sign} if sign else _kinds(_without_digits(tokens), words)
+    digits = {DIGITS.get(int(token), "") for token in tokens if token in _DIGIT_TOKENS}
+    if kinds is None:
+        return None
+    said = _weigh(kinds | digits, proposal)
+    if item_options and said in ("yes", "no"):
+        return None
+    return said
+
+
+def _by_digit(digit: int, item_options: Sequence[Option]) -> Answer | None:
+    if item_options:
+        return next((o.value for o in item_options if o.digit == digit), "skip" if digit == 3 else None)
+    return DIGITS.get(digit)
+
+
+def _weigh(kinds: set[str], proposal: bool) -> Answer | None:
+    """One answer out of the kinds of words a message holds; "no, I don't know" is never a no."""
+    said = kinds - {"courtesy"}
+    if "agree" in said:  # "ok, skip" is a skip; "ok" alone agrees to a proposal
+        said = said - {"agree"} | ({"yes"} if proposal and said == {"agree"} else set())
+    if len(said) == 1:
+        return said.pop() or None
+    if said == {"no", "unsure"}:
+        return "unsure"
+    if said == {"no", "skip"} or said == {"unsure", "skip"} or said == {"no", "unsure", "skip"}:
+        return "skip"
+    if said == {"yes", "unsure"} and not proposal:
+        return "yes"  # "I think so, I don't know": of two readings the more worried one
+    return None
+
+
+def _kinds(tokens: tuple[str, ...], words: AnswerWords) -> set[str] | None:
+    """The kinds of the phrases a message is made of, longest phrase first; None when anything else is in it."""
+    if len(tokens) > LONGEST:
+        return None
+    kinds: set[str] = set()
+    start = 0
+    while start < len(tokens):
+        for end in range(min(len(tokens), start + words.longest), start, -1):
+            kind = words.phrases.get(tokens[start:end])
+            if kind is not None:
+                kinds.add(kind)
+                start = end
+                break
+        else:
+            return None
+    return kinds
+
+
+# -- age -------------------------------------------------------------------------------------------------------
+
+_AGE_WORDS = frozenset(
+    "عمري انا سنه سنين سنوات عام عاما سنت بنت ولد طفل i am im my age is years year old yo y a girl boy 3omri 3umri "
+    "ana sene sne sneen".split()
+)
+_OWN_AGE = frozenset("عمري 3omri 3umri age years year old yo سنه سنين سنوات عام عاما sene sne sneen".split())
+
+
+def _by_option(tokens: tuple[str, ...], item_options: Sequence[Option]) -> Answer | None:
+    for option in item_options:
+        if any(_tokens(word) == tokens for word in option.words):
+            return option.value
+    numbers = [int(token) for token in tokens if re.fullmatch(r"[0-9]{1,2}", token)]
+    others = [token for token in tokens if not re.fullmatch(r"[0-9]{1,2}", token)]
+    if len(numbers) != 1 or not all(_squeeze(token) in _AGE_FOLDED for token in others):
+        return None
+    if numbers[0] < 10 and not any(_squeeze(token) in _OWN_AGE_FOLDED for token in others):
+        return None  # a bare 5 is the option's digit, not a child of five
+    for option in item_options:
+        if option.ages is not None and option.ages[0] <= numbers[0] <= option.ages[1]:
+            return option.value
+    return None
+
+
+# -- folding ---------------------------------------------------------------------------------------------------
+
+_DIGIT_TOKENS = frozenset("123")
+
+
+def _without_digits(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of "1 نعم" (somebody copied the hint); a digit in the middle of a sentence stays and is no answer."""
+    if len(tokens) > 1 and tokens[0] in _DIGIT_TOKENS:
+        return tokens[1:]
+    if len(tokens) > 1 and tokens[-1] in _DIGIT_TOKENS:
+        return tokens[:-1]
+    return tokens
+
+
+def _tokens(text: str) -> tuple[str, ...]:
+    """Folded words of a text; a letter said twice counts once, so that «لاااا» and "nooo" are what they mean."""
+    spaced = "".join(c if not _is_separator(c) else " " for c in unicodedata.normalize("NFKC", text).replace("'", ""))
+    return tuple(_squeeze(token) for token in fold(spaced).split())
+
+
+def _squeeze(token: str) -> str:
+    return token if token.isdigit() else re.sub(r"(.)\1+", r"\1", token)
+
+
+_AGE_FOLDED = frozenset(token for word in _AGE_WORDS for token in _tokens(word))
+_OWN_AGE_FOLDED = frozenset(token for word in _OWN_AGE for token in _tokens(word))
+
+
+def _is_separator(character: str) -> bool:
+    return unicodedata.category(character)[0] in "PSZ" and character != "'"
+
+
+def _is_decoration(character: str) -> bool:
+    """Spaces, marks, controls, brackets and the square around a keycap digit; not signs that make an amount."""
+    category = unicodedata.category(character)
+    return category[0] in "ZCMP" or category == "So" or character in "`^"
+
+
+def _bare(text: str) -> str:
+    """A message that is only signs, without skin tones, variation selectors, spaces and repetition."""
+    kept = [c for c in text if unicodedata.category(c)[0] not in "ZCM" and not "\U0001f3fb" <= c <= "\U0001f3ff"]
+    return "".join(c for n, c in enumerate(kept) if n == 0 or c != kept[n - 1])

@@ -1,0 +1,47 @@
+"""The one type in which a person's words travel through the program.
+
+A help-seeker's words must never reach a log line, an exception, a metric or a file
+(threats.md, "Controls that are easy to get wrong"). A plain ``str`` gets there by accident;
+``MessageText`` raises instead, so that a leak is a crash in a test and not a line in a log.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+
+class TextWouldLeak(TypeError):
+    """Somebody tried to print, format, compare, pickle or serialise a person's words."""
+
+
+class MessageText:
+    """A person's words. Opened by name (:meth:`reveal`) only where they are needed.
+
+    Raises:
+        TextWouldLeak: on ``repr``, ``str``, ``format``, comparison, hashing, iteration, pickling and copying.
+    """
+
+    __slots__ = ("_words",)
+
+    def __init__(self, words: str) -> None:
+        object.__setattr__(self, "_words", words)
+
+    def reveal(self) -> str:
+        """The words themselves. Every caller of this is a place an auditor reads."""
+        words: str = self._words  # type: ignore[has-type]
+        return words
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise TextWouldLeak("a message text may not be shown, stored or compared")
+
+    __repr__ = __str__ = __format__ = __bytes__ = _refuse  # type: ignore[assignment]
+    __eq__ = __ne__ = __hash__ = __iter__ = __getitem__ = __contains__ = _refuse  # type: ignore[assignment]
+    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _refuse  # type: ignore[assignment]
+    __setattr__ = __delattr__ = _refuse  # type: ignore[assignment]
+
+    def __len__(self) -> int:
+        """Length in UTF-16 code units, which is what the provider counts."""
+        return len(self.reveal().encode("utf-16-le", "surrogatepass")) // 2
+
+    def __bool__(self) -> bool:
+        return bool(self.reveal())

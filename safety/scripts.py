@@ -1,0 +1,62 @@
+"""Which script, and roughly which language, a message is written in: enough to choose the wording of a static answer.
+
+The engine guesses dialect; this is what the gateway uses when the engine is down or has not been asked yet.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+from safety.folding import fold
+
+Script = Literal["arabic", "latin", "other"]
+Language = Literal["ar", "en", "other"]
+
+# Letters of Urdu, Persian, Pashto and Kurdish that Arabic dialects do not borrow (چ گ پ ڤ they do borrow).
+_NOT_ARABIC: Final = frozenset("ٹڈڑےںھۓڼځڅډړږښێۆڕڵژ")
+_ENGLISH: Final = frozenset(
+    "i you he she it we they me my him his her is am are was the a an and or to of in on for with not no yes ok okay hi "
+    "hello please help want need can how what where who when why this that do does dont have has stop thanks thank now "
+    "husband wife home house money police from will if there here someone talk speak good time hey".split()
+)
+_ARABIZI_DIGIT: Final = re.compile(r"[a-z][235679]|[235679]'?[a-z]")
+_ARABIZI: Final = frozenset(
+    "ana enta enti shu shou kif keef wallah ya mar7aba marhaba salam sho ma fi mish mesh msh mu bas bdi badi abi abgha "
+    "yalla habibti inti inta wein wen leish lesh hala halla2 ahlan shukran aywa eh la2 zawji jozi joze akhoy abooy "
+    "il el al 3a w bil min shlon shlonich alheen".split()
+)
+
+
+def guess_script(text: str) -> Script:
+    """The script most letters are in; ``other`` when there is no letter (digits, emoji) or it is neither."""
+    arabic = latin = other = 0
+    for letter in text:
+        if not letter.isalpha():
+            continue
+        if "\u0600" <= letter <= "\u08ff" or "\ufb50" <= letter <= "\ufefc":
+            arabic += 1
+        elif letter.isascii() or "\u00c0" <= letter <= "\u024f" or "\uff21" <= letter <= "\uff5a":
+            latin += 1
+        else:
+            other += 1
+    if not (arabic or latin or other) or other > max(arabic, latin):
+        return "other"
+    return "arabic" if arabic >= latin else "latin"
+
+
+def guess_language(text: str) -> Language:
+    """Arabic (Arabizi included), English, or neither. Unsure between the two in Latin letters is ``en``."""
+    script = guess_script(text)
+    if script == "other":
+        return "other"
+    if script == "arabic":
+        return "other" if _NOT_ARABIC & set(text) else "ar"
+    words = re.findall(r"[a-z0-9']+", fold(text))
+    arabizi = sum(1 for word in words if word in _ARABIZI or (_ARABIZI_DIGIT.search(word) and not word.isdigit()))
+    english = sum(1 for word in words if word in _ENGLISH)
+    if arabizi > english:
+        return "ar"
+    if english or len(words) <= 2:
+        return "en"
+    return "other"

@@ -1,0 +1,239 @@
+"""The supervisor with small parts of its own in place of the engine and the gateway; Redis is the real one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from api.settings import load_settings
+from api.supervisor import CannotStart, addresses, answers, bind, engine_environment, only_one, plain_environment
+
+ROOT = Path(__file__).resolve().parents[2]
+
+DRIVER = """
+import sys, time
+from pathlib import Path
+from api.supervisor import CannotStart, Part, harden_this_process, supervise
+harden_this_process()
+folder = Path(sys.argv[1])
+def part(name, body, needs="", ready=None):
+    code = f"import os, signal, sys, time\\nfrom pathlib import Path\\nfolder = Path({str(folder)!r})\\nname = {name!r}\\n{body}"
+    mark = folder / (name + ".up")
+    return Part(name, (sys.executable, "-c", code), {"PATH": "/usr/bin:/bin"}, ready or mark.exists, needs=needs)
+RUN = "(folder / (name + '.up')).write_text(str(os.getpid()))\\ntime.sleep(300)"
+def say(line): print(line, flush=True)
+try:
+    supervise([PARTS], on_ready=lambda: print("ready", flush=True), say=say, start_limit=3)
+except CannotStart as problem:
+    say(f"cannot start: {problem}")
+    sys.exit(1)
+"""
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
+    started: list[subprocess.Popen[str]] = []
+
+    def run(parts: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", DRIVER.replace("PARTS", parts), str(tmp_path)],
+            stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def line_of(process: subprocess.Popen[str], start: str) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(start):
+            return line.strip()
+    raise AssertionError(f"never said {start!r}")
+
+
+def part_process(folder: Path, name: str, not_this: int = 0) -> psutil.Process:
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        with contextlib.suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
+            found = int((folder / f"{name}.up").read_text())
+            if found != not_this:
+                return psutil.Process(found)
+        time.sleep(0.02)
+    raise AssertionError(f"{name} did not come up")
+
+
+def gone(process: psutil.Process) -> bool:
+    try:
+        process.wait(5)
+    except psutil.TimeoutExpired:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("ask", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_stops_every_part_and_the_exit_is_clean(drive, tmp_path: Path, ask: signal.Signals) -> None:
+    supervisor = drive("part('one', RUN), part('two', RUN)")
+    line_of(supervisor, "ready")
+    parts = [part_process(tmp_path, name) for name in ("one", "two")]
+    supervisor.send_signal(ask)
+    assert supervisor.wait(10) == 0
+    assert all(gone(part) for part in parts)
+
+
+def test_a_second_ctrl_c_while_stopping_changes_nothing(drive, tmp_path: Path) -> None:
+    slow = "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), sys.exit(0)))\\n"
+    supervisor = drive(f"part('one', '{slow}' + RUN)")
+    line_of(supervisor, "ready")
+    part = part_process(tmp_path, "one")
+    supervisor.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    supervisor.send_signal(signal.SIGINT)
+    assert supervisor.wait(10) == 0
+    assert gone(part)
+
+
+def test_no_part_outlives_a_supervisor_that_is_killed(drive, tmp_path: Path) -> None:
+    supervisor = drive("part('one', RUN), part('two', RUN)")
+    line_of(supervisor, "ready")
+    parts = [part_process(tmp_path, name) for name in ("one", "two")]
+    supervisor.kill()
+    assert all(gone(part) for part in parts)
+
+
+def test_a_part_that_dies_is_started_again_and_the_others_are_left_alone(drive, tmp_path: Path) -> None:
+    supervisor = drive("part('one', RUN), part('two', RUN)")
+    line_of(supervisor, "ready")
+    one, two = part_process(tmp_path, "one"), part_process(tmp_path, "two")
+    one.kill()
+    assert line_of(supervisor, "the one stopped") == "the one stopped (signal 9); starting it again in 0.2 s"
+    again = part_process(tmp_path, "one", not_this=one.pid)
+    assert again.is_running()
+    assert two.is_running() and part_process(tmp_path, "two").pid == two.pid
+
+
+def test_a_part_that_ignores_the_signal_is_killed(drive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\\n"
+    supervisor = drive(f"*(__import__('api.supervisor').supervisor.__dict__.update(_PATIENCE=0.5) or ()), part('one', '{deaf}' + RUN)")
+    line_of(supervisor, "ready")
+    part = part_process(tmp_path, "one")
+    supervisor.terminate()
+    assert supervisor.wait(10) == 0
+    assert gone(part)
+
+
+def test_a_part_that_cannot_start_stops_the_whole_with_one_line(drive, tmp_path: Path) -> None:
+    supervisor = drive("part('good', RUN), part('bad', 'sys.exit(3)')")
+    said = line_of(supervisor, "cannot start")
+    assert said == "cannot start: the bad stopped 3 times before it was ready (exit status 3)"
+    assert supervisor.wait(10) == 1
+    assert not psutil.pid_exists(int((tmp_path / "good.up").read_text()))
+
+
+def test_a_part_that_never_gets_ready_stops_the_start(drive) -> None:
+    supervisor = drive("part('bad', 'time.sleep(300)')")
+    assert line_of(supervisor, "cannot start") == "cannot start: the bad was not ready after 3 s"
+    assert supervisor.wait(10) == 1
+
+
+def test_a_part_waits_for_the_one_it_needs(drive, tmp_path: Path) -> None:
+    late = "time.sleep(0.7)\\n"
+    look = "(folder / 'seen').write_text(str((folder / 'first.up').exists()))\\n"
+    supervisor = drive(f"part('first', '{late}' + RUN), part('second', '{look}' + RUN, needs='first')")
+    line_of(supervisor, "ready")
+    assert (tmp_path / "seen").read_text() == "True"
+
+
+def test_the_supervisor_itself_stays_small(drive) -> None:
+    supervisor = drive("part('one', RUN)")
+    line_of(supervisor, "ready")
+    assert psutil.Process(supervisor.pid).memory_info().rss < 45 * 2**20
+
+
+def test_parts_leave_no_core_and_no_file_for_others(drive, tmp_path: Path) -> None:
+    supervisor = drive("part('one', RUN)")
+    line_of(supervisor, "ready")
+    part = part_process(tmp_path, "one")
+    assert part.rlimit(psutil.RLIMIT_CORE) == (0, 0)
+    assert (tmp_path / "one.up").stat().st_mode & 0o077 == 0
+
+
+def test_a_second_start_on_the_same_folder_says_so(tmp_path: Path) -> None:
+    with only_one(tmp_path / "run"):
+        with pytest.raises(CannotStart, match=rf"^already running here \(process {os.getpid()}\)"), only_one(tmp_path / "run"):
+            pass
+    with only_one(tmp_path / "run"):
+        pass
+
+
+def test_a_port_that_is_taken_says_so_in_one_line() -> None:
+    with bind("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(CannotStart) as refused:
+            bind("127.0.0.1", port)
+    assert str(refused.value) == f"port {port} is taken: choose another (--port N or HAMS_PORT)"
+
+
+def test_ready_means_an_answer_of_200_and_nothing_else() -> None:
+    with bind("127.0.0.1", 0) as listener:
+        address = ("127.0.0.1", listener.getsockname()[1])
+        assert not answers(address, "/readyz", timeout=0.2)  # takes the connection, says nothing
+    assert not answers(address, "/readyz")
+    for status, ready in ((b"200 OK", True), (b"503 Service Unavailable", False)):
+        with socket.socket() as server:
+            server.bind(("127.0.0.1", 0))
+            server.listen()
+            import threading
+
+            def reply(server: socket.socket = server, status: bytes = status) -> None:
+                with server.accept()[0] as connection:
+                    connection.recv(1000)
+                    connection.sendall(b"HTTP/1.1 " + status + b"\r\n\r\n")
+
+            thread = threading.Thread(target=reply)
+            thread.start()
+            assert answers(("127.0.0.1", server.getsockname()[1]), "/readyz") is ready
+            thread.join()
+
+
+def test_the_engine_is_given_no_secret() -> None:
+    environ = {
+        "PATH": "/bin", "TWILIO_AUTH_TOKEN": "t", "HAMS_SECRET_KEYS": "k", "SENTRY_DSN": "d", "HAMS_REDIS_URL": "r",
+        "HAMS_DATABASE_URL": "b", "AWS_SECRET_ACCESS_KEY": "a", "HOME": "/home/somebody", "CAMELTOOLS_DATA": "/data",
+    }  # fmt: skip
+    given = engine_environment(ROOT, Path("/run/home"), environ)
+    assert not [name for name in given if name.startswith(("HAMS_", "TWILIO_", "SENTRY", "AWS"))]
+    assert given["RASA_TELEMETRY_ENABLED"] == "false"
+    assert given["HOME"] == "/run/home"
+    assert given["CAMELTOOLS_DATA"] == "/data"
+    assert "CAMELTOOLS_DATA" not in engine_environment(ROOT, Path("/run/home"), {})
+
+
+def test_parts_get_nothing_of_the_operators_shell() -> None:
+    assert "AWS_SECRET_ACCESS_KEY" not in plain_environment(ROOT, {"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "x"})
+
+
+def test_the_addresses_name_the_simulator_only_in_demo_mode(tmp_path: Path) -> None:
+    here, lines = addresses(load_settings({"HAMS_VAR": str(tmp_path), "HAMS_PORT": "9001"}, tmp_path))
+    assert here == "http://127.0.0.1:9001"
+    assert "  simulator  http://127.0.0.1:9001/simulator" in lines
+    live = {"TWILIO_ACCOUNT_SID": "AC" + "0a" * 16, "TWILIO_AUTH_TOKEN": "t", "TWILIO_SMS_FROM": "+97312345678"}
+    _, lines = addresses(load_settings({"HAMS_VAR": str(tmp_path), **live}, tmp_path))
+    assert not [line for line in lines if "simulator" in line]
