@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from actions.talk import Talk
 from actions.turn import Turn
-from safety.screening import Instruments, choose_sets, evaluate, next_item, offer_due
+from safety.screening import Instruments, choose_sets, evaluate, gather_facts, next_item, offer_due
 
 CHOICES: dict[str, str] = {
     "phone": "phone_check",
@@ -34,12 +34,12 @@ def flag_handoff(turn: Turn, band: str, reasons: list[str]) -> None:
         talk.band = band
     turn.command(
         "open_handoff",
-        band=band,
+        band=band or "UNKNOWN",
         sets=list(talk.sets),
-        reasons=sorted(set(reasons) | {f"said_{intent}" for intent in talk.said} | {f"flag_{f}" for f in talk.flags}),
+        reasons=sorted({*reasons, *talk.said, *talk.flags}),
         wish=talk.wish,
         minor=talk.minor,
-        lane="children" if talk.minor or "child" in talk.sets and talk.answers.get("child", {}) else "",
+        lane="children" if talk.minor else "",
         call=bool(turn.facts.get("call")),
     )
 
@@ -57,7 +57,7 @@ def alarm_matters(alarm: str, talk: Talk) -> bool:
 
 def raise_alarm(turn: Turn) -> None:
     """Danger now, found by rule or model: a RED ticket, the emergency number, and one question."""
-    flag_handoff(turn, "RED", ["danger_now"])
+    flag_handoff(turn, "RED", ["danger_rule" if turn.facts.get("danger") == "now" else "danger_model"])
     turn.talk.tell("RED")
     turn.talk.pending = ["choice", "danger"]
 
@@ -78,7 +78,9 @@ def advance(turn: Turn, instruments: Instruments) -> None:
     _choose(turn, instruments)
     if not talk.sets:
         return
-    outcome = evaluate(instruments, talk.answers, _facts(talk))
+    facts = _facts(talk, instruments)
+    outcome = evaluate(instruments, talk.answers, facts)
+    talk.minor = outcome.minor
     if outcome.band == "RED":
         if talk.tell("RED"):
             flag_handoff(turn, "RED", list(outcome.reasons))
@@ -94,7 +96,7 @@ def advance(turn: Turn, instruments: Instruments) -> None:
     elif offer_due(talk.answers) and not talk.wish and talk.tell("person"):
         talk.pending = ["choice", "person"]
         return
-    waiting = next_item(instruments, tuple(talk.sets), talk.answers, declined=high)
+    waiting = next_item(instruments, tuple(talk.sets), talk.answers, declined=high, facts=facts)
     if waiting is not None:
         talk.pending = ["screen", *waiting]
         return
@@ -103,14 +105,14 @@ def advance(turn: Turn, instruments: Instruments) -> None:
 
 def _choose(turn: Turn, instruments: Instruments) -> None:
     talk = turn.talk
-    for name in choose_sets(instruments, tuple(talk.said), tuple(talk.flags), _facts(talk)):
+    for name in choose_sets(instruments, talk.said, talk.flags, _facts(talk, instruments)):
         if name not in talk.sets:
             talk.sets.append(name)
 
 
-def _facts(talk: Talk) -> dict[str, bool]:
+def _facts(talk: Talk, instruments: Instruments) -> dict[str, object]:
     """What scores beside answers: an under-18's disclosure (screening.md, last paragraph of the bands)."""
-    return {"minor": talk.minor, "disclosed": bool(talk.said)}
+    return gather_facts(instruments, {"minor": talk.minor}, talk.said, talk.flags)
 
 
 def _offer_a_person_instead(turn: Turn) -> None:

@@ -17,6 +17,7 @@ from actions.agenda import CHOICES, advance, alarm_matters, flag_handoff, raise_
 from actions.directory import RELEASES
 from actions.talk import Talk
 from actions.turn import Turn
+from safety.answers import read_answer
 from safety.screening import Instruments
 
 
@@ -29,7 +30,8 @@ class ValidateAsking(Action):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         turn = Turn.of(tracker, dispatcher)
         instruments = RELEASES.instruments(str(turn.facts.get("release") or ""))
-        answered = tracker.get_slot("answer")
+        asked = tracker.get_slot("requested_slot") == "answer"  # not so when the loop has only just begun
+        answered = asked and (tracker.get_slot("answer") or _read_for_this_question(turn, tracker, instruments))
         if answered:
             take_answer(turn, instruments, str(answered))
         elif alarm_matters(turn.alarm, turn.talk):
@@ -64,6 +66,16 @@ class ActionQuestionsEnd(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         return []
+
+
+def _read_for_this_question(turn: Turn, tracker: Tracker, instruments: Instruments) -> str | None:
+    """What is an answer only to the question that waits: an age, or "ok" to a proposal. The text is read, not kept."""
+    text = str((tracker.latest_message or {}).get("text") or "")
+    pending = turn.talk.pending
+    if pending[:1] == ["screen"] and pending[2] in instruments.items:
+        options = instruments.items[pending[2]].options
+        return read_answer(text, options, instruments.words) if options else None
+    return read_answer(text, (), instruments.words, proposal=True) if pending[:1] == ["choice"] else None
 
 
 def _hear_danger(turn: Turn) -> None:
@@ -109,14 +121,10 @@ def _score(turn: Turn, instruments: Instruments, answered: str) -> None:
     _, name, item = talk.pending
     options = instruments.options(name, item)  # digit -> code; empty for a yes/no question
     value = options.get(answered.removeprefix("d"), "") if answered.startswith("d") else answered
-    if options and value in ("yes", "no"):
-        value = ""
-    if not value:
+    if not value or (options and value in ("yes", "no")):
         turn.say("question_hint")
         return
     talk.answers.setdefault(name, {})[item] = value
-    if value in ("under_13", "teen"):
-        talk.minor = True
     advance(turn, instruments)
 
 
@@ -163,7 +171,7 @@ def _danger_check(turn: Turn, instruments: Instruments, answered: str) -> None:
         raise_alarm(turn)
         return
     if answered != "no":  # skip and "don't know" never count as no
-        flag_handoff(turn, "HIGH", ["danger_unsure"])
+        flag_handoff(turn, "HIGH", ["refused"])
         if turn.talk.tell("high"):
             turn.talk.pending = ["choice", "high"]
             return

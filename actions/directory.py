@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from safety.screening import Instruments, load_instruments
 
@@ -40,15 +43,22 @@ class Releases:
         return digest in self._held
 
     def instruments(self, digest: str) -> Instruments:
-        """The screening sets of a release.
+        """The screening sets of a release; without a digest, those of the working tree (``rasa shell``, ``rasa test``).
 
         Raises:
             LacksRelease: it was never put here, or has been pushed out since.
         """
+        if not digest and digest not in self._held:
+            self.put("", {"screening": _working_tree()})
         try:
             return self._held[digest]
         except KeyError:
             raise LacksRelease(digest) from None
+
+
+def _working_tree() -> dict[str, Any]:
+    files = sorted((Path(__file__).resolve().parent.parent / "scripts" / "screening").glob("*.yml"))
+    return {file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}
 
 
 RELEASES = Releases()

@@ -60,10 +60,10 @@ def open_the_talk(turn: Turn) -> bool:
     if turn.alarm == "now":
         return _emergency(turn)
     if talk.stage == "urgent":
-        if turn.answer == "yes":
+        if turn.reply == "yes":
             return _emergency(turn)
-        if turn.answer in ("unsure", "skip"):  # screening.md: never counts as no
-            flag_handoff(turn, "HIGH", ["danger_unsure"])
+        if turn.reply in ("unsure", "skip"):  # screening.md: never counts as no
+            flag_handoff(turn, "HIGH", ["refused"])
             turn.say("danger_bare")
         talk.stage = "opening"
         turn.say("opening")
@@ -75,10 +75,10 @@ def open_the_talk(turn: Turn) -> bool:
     if turn.intent == "request_human" and "wish" not in talk.told:
         talk.tell("wish")
         wish_for_a_person(turn)
-    if talk.stage == "opening" and turn.answer == "yes":
+    if talk.stage == "opening" and turn.reply == "yes":
         talk.stage, talk.pending = "phone", ["choice", "phone"]
         return True
-    if talk.stage == "opening" and turn.answer == "no":
+    if talk.stage == "opening" and turn.reply == "no":
         talk.stage = "new"
         turn.say("not_now")
         return False

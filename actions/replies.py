@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from rasa_sdk import Action, Tracker
@@ -26,15 +27,12 @@ MENU = {
 """Digits of the text ``menu`` (1 starts the questions, 9 is a person, 0 leaves)."""
 
 
-class ReplyAction(Action):
+class ReplyAction(Action, ABC):
     """An action that answers, then lets the waiting question be asked again."""
 
-    def name(self) -> str:
-        raise LookupError("a reply has a name")
-
+    @abstractmethod
     def reply(self, turn: Turn) -> list[EventType]:
         """Say what is to be said; extra events come back."""
-        raise LookupError("a reply says something")
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         turn = Turn.of(tracker, dispatcher)

@@ -27,6 +27,7 @@ class Turn:
     flags: list[str]
     dialect: str | None
     answer: str
+    reply: str
     digit: int | None
     alarm: str
     facts: dict[str, Any]
@@ -50,6 +51,7 @@ class Turn:
             flags=list(parsed.get("flags") or []),
             dialect=parsed.get("dialect"),
             answer=str(entities.get("answer") or ""),
+            reply=str(entities.get("reply") or ""),
             digit=int(digit) if digit is not None else None,
             alarm=str(parsed.get("alarm") or ""),
             facts=facts,

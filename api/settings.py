@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
+import hashlib
 import ipaddress
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -249,9 +251,6 @@ def socket_folder(var: Path) -> Path:
     folder = var / "run"
     if len(os.fsencode(folder / "engine.sock")) <= 100:
         return folder
-    import hashlib
-    import tempfile
-
     return Path(tempfile.gettempdir()) / f"hams-{os.getuid()}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
 
 
@@ -494,9 +493,10 @@ def _made_once(path: Path, make: Callable[[], str]) -> str:
     """What ``path`` holds; made on the first call. Two processes at once get the same."""
     try:
         if not path.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh = path.with_name(f".{path.name}.{os.getpid()}")
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            for folder in (path.parent.parent, path.parent):  # each by itself: of parents, mkdir ignores the mode
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made with mode 0600
+            fresh = Path(name)
             with os.fdopen(descriptor, "w", encoding="ascii") as file:
                 file.write(make() + "\n")
                 file.flush()

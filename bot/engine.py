@@ -21,6 +21,7 @@ from actions.directory import RELEASES, LacksRelease
 from bot import economies
 from bot.in_process import InProcessActions, NamesOnly
 from bot.state import OneTurnStore, State, state_of
+from bot.straight import StraightRunner
 
 
 class TurnFailed(Exception):
@@ -58,6 +59,7 @@ class Engine:
         )
         if not self._agent.is_ready():
             raise TurnFailed("model_not_ready")
+        self._agent.processor.graph_runner = StraightRunner(self._agent.processor.graph_runner)
         self.decided: Counter[str] = Counter()
 
     async def turn(self, state: State | None, text: str, facts: dict[str, Any]) -> Outcome:
@@ -110,10 +112,10 @@ def as_map(outcome: Outcome) -> dict[str, Any]:
 
 
 def _understood(parsed: dict[str, Any]) -> dict[str, Any]:
-    ranking = parsed.get("intent_ranking") or [{"name": None, "confidence": 0.0}]
+    best = (parsed.get("intent_ranking") or [parsed.get("intent") or {}])[0]
     return {
-        "intent": ranking[0]["name"],
-        "confidence": ranking[0]["confidence"],
+        "intent": best.get("name") or "out_of_scope",  # nothing in it to understand: an emoji, no letter at all
+        "confidence": best.get("confidence") or 0.0,
         **{name: parsed.get(name) for name in ("flags", "dialect", "script", "language", "p_danger", "alarm")},
     }
 

@@ -31,12 +31,13 @@ class NamesOnly(NaturalLanguageGenerator):
     async def generate(
         self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **values: Any
     ) -> dict[str, Any] | None:
-        """A reply by name. Keywords beginning like Rasa's own are not ours."""
+        """A reply by name."""
         return {"text": None, "custom": {"name": utter_action.removeprefix("utter_"), "values": _ours(values)}}
 
 
-_RASAS = {"text", "buttons", "image", "elements", "attachment", "custom", "template"}
+VALUES = ("set", "item")
+"""What a reply may carry beside its name. Rasa adds keywords of its own, its whole domain among them."""
 
 
 def _ours(values: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in values.items() if name not in _RASAS and value}
+    return {name: str(values[name]) for name in VALUES if values.get(name)}

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bot.quiet import hush
+from bot.quiet import hush, hush_structlog
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,6 +29,7 @@ def main() -> int:
     print("loading Rasa …", file=sys.stderr, flush=True)
     from rasa.model_training import train
 
+    hush_structlog()
     print("training …", file=sys.stderr, flush=True)
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=chosen.out.parent) as scratch:

@@ -182,22 +182,15 @@ def _kinds(tokens: tuple[str, ...], words: AnswerWords) -> set[str] | None:
 
 # -- age -------------------------------------------------------------------------------------------------------
 
-_AGE_WORDS = frozenset(
-    "عمري انا سنه سنين سنوات عام عاما سنت بنت ولد طفل i am im my age is years year old yo y a girl boy 3omri 3umri "
-    "ana sene sne sneen".split()
-)
-_OWN_AGE = frozenset("عمري 3omri 3umri age years year old yo سنه سنين سنوات عام عاما sene sne sneen".split())
-
-
 def _by_option(tokens: tuple[str, ...], item_options: Sequence[Option]) -> Answer | None:
     for option in item_options:
         if any(_tokens(word) == tokens for word in option.words):
             return option.value
     numbers = [int(token) for token in tokens if re.fullmatch(r"[0-9]{1,2}", token)]
     others = [token for token in tokens if not re.fullmatch(r"[0-9]{1,2}", token)]
-    if len(numbers) != 1 or not all(_squeeze(token) in _AGE_FOLDED for token in others):
+    if len(numbers) != 1 or not all(token in _AGE_WORDS for token in others):
         return None
-    if numbers[0] < 10 and not any(_squeeze(token) in _OWN_AGE_FOLDED for token in others):
+    if numbers[0] < 10 and not any(token in _OWN_AGE for token in others):
         return None  # a bare 5 is the option's digit, not a child of five
     for option in item_options:
         if option.ages is not None and option.ages[0] <= numbers[0] <= option.ages[1]:
@@ -220,30 +213,34 @@ def _without_digits(tokens: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _tokens(text: str) -> tuple[str, ...]:
-    """Folded words of a text; a letter said twice counts once, so that «لاااا» and "nooo" are what they mean."""
-    spaced = "".join(c if not _is_separator(c) else " " for c in unicodedata.normalize("NFKC", text).replace("'", ""))
-    return tuple(_squeeze(token) for token in fold(spaced).split())
-
-
-def _squeeze(token: str) -> str:
-    return token if token.isdigit() else re.sub(r"(.)\1+", r"\1", token)
-
-
-_AGE_FOLDED = frozenset(token for word in _AGE_WORDS for token in _tokens(word))
-_OWN_AGE_FOLDED = frozenset(token for word in _OWN_AGE for token in _tokens(word))
+    """Folded words of a text: «لاااا» is «لا» (fold counts a held letter once), didn't is didnt, signs part words."""
+    folded = fold(text).replace("'", "")
+    return tuple("".join(" " if _is_separator(c) else c for c in folded).split())
 
 
 def _is_separator(character: str) -> bool:
-    return unicodedata.category(character)[0] in "PSZ" and character != "'"
+    return unicodedata.category(character)[0] in "PSZ"
 
 
 def _is_decoration(character: str) -> bool:
     """Spaces, marks, controls, brackets and the square around a keycap digit; not signs that make an amount."""
     category = unicodedata.category(character)
-    return category[0] in "ZCMP" or category == "So" or character in "`^"
+    return (category[0] in "ZCMP" or category == "So") and character not in "%‰٪/"
 
 
 def _bare(text: str) -> str:
     """A message that is only signs, without skin tones, variation selectors, spaces and repetition."""
     kept = [c for c in text if unicodedata.category(c)[0] not in "ZCM" and not "\U0001f3fb" <= c <= "\U0001f3ff"]
     return "".join(c for n, c in enumerate(kept) if n == 0 or c != kept[n - 1])
+
+
+def _folded_words(words: str) -> frozenset[str]:
+    return frozenset(_tokens(words))
+
+
+_AGE_WORDS = _folded_words(
+    "عمري انا سنه سنين سنوات عام عاما سنت بنت ولد طفل i am im my age is years year old yo y a girl boy 3omri 3umri "
+    "ana sene sne sneen"
+)
+_OWN_AGE = _folded_words("عمري 3omri 3umri age years year old yo سنه سنين سنوات عام عاما sene sne sneen")
+"""Words that may stand around an age."""

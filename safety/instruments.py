@@ -489,11 +489,13 @@ def _read_answers(content: Mapping[str, Any]) -> tuple[dict[str, Hint], AnswerWo
         hints[str(key)] = Hint(say, sms)
     kinds: dict[str, list[str]] = {}
     for kind, groups in _mapping(content.get("words"), "answers.words").items():
+        if not isinstance(kind, str):
+            raise InstrumentError("answers.words", f"{kind} was not read as a word: put 'yes' and 'no' in quotes")
         phrases: list[str] = []
         for group, rows in _mapping(groups, f"answers.words.{kind}").items():
             path = f"answers.words.{kind}.{group}"
             phrases += [_text(row, f"{path}[{n}]") for n, row in enumerate(_list(rows, path))]
-        kinds[str(kind)] = phrases
+        kinds[kind] = phrases
     try:
         return hints, gather_words(kinds)
     except WordsConflict as conflict:

@@ -44,6 +44,7 @@ class Held:
     """A turn at work in this process."""
 
     ticket: int
+    key: bytes | None = field(default=None, repr=False)
     lost: bool = False
     finished: bool = False
     over: bool = False
@@ -121,13 +122,13 @@ class TurnLock:
                 ticket, generation, floor(), self._lease_ms, self._mark_lease_ms,
             )
             if not self._has_earlier_here(here, ticket):
-                turn, *answers = await self._wire.ask(poll, *along, secret=True)
+                turn, *answers = await self._wire.ask(poll, *along, secret="read")
                 if turn == 1:
                     return answers
             else:
                 (turn,) = await self._wire.ask(poll)
                 if turn == 1:  # the earlier one of this process has left without a word
-                    _, *answers = await self._wire.ask(poll, *along, secret=True)
+                    _, *answers = await self._wire.ask(poll, *along, secret="read")
                     return answers
             if turn == -1:
                 raise LeftMeanwhile("the person left before this message's turn came")

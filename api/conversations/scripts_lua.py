@@ -60,6 +60,16 @@ local function take(queue, ticket, at)
   return false
 end
 
+-- everybody out; the last number stays for a while, so that no ticket is ever given out again
+local function empty(queue)
+  local last = redis.call('HGET', queue, 'n')
+  redis.call('DEL', queue)
+  if last then
+    redis.call('HSET', queue, 'n', last)
+    redis.call('PEXPIRE', queue, 60000)
+  end
+end
+
 local function wait_in(queue, ticket, at, lease)
   redis.call('HSET', queue, ticket, whole(at + lease))
   redis.call('PEXPIRE', queue, lease * 6)
@@ -74,7 +84,7 @@ local floor, tombstone = tonumber(ARGV[6]), tonumber(ARGV[5])
 if floor > generation then
   -- this gateway remembers an exit that Redis lost in a fail-over: it happens again before anything else
   for i = 6, #KEYS do scrub(KEYS[i]) end
-  redis.call('DEL', KEYS[2])
+  empty(KEYS[2])
   redis.call('SET', KEYS[3], ARGV[6], 'PX', tombstone)
   generation = floor
 elseif generation > 0 and redis.call('PTTL', KEYS[3]) < tombstone then
@@ -83,7 +93,7 @@ end
 local quiet = redis.call('EXISTS', KEYS[4])
 
 local mark = redis.call('GET', KEYS[1])
-if mark then return {mark == 'p' and 1 or 2, 0, generation, quiet, 0, 0} end
+if mark then return table.concat({mark == 'p' and 1 or 2, 0, whole(generation), quiet, 0, 0}, ' ') end
 redis.call('SET', KEYS[1], 'p', 'PX', ARGV[3])
 
 local over, longest, most, now = 0, 0, 0, tonumber(ARGV[2])
@@ -105,9 +115,15 @@ local at, lease = server_ms(), tonumber(ARGV[4])
 local ticket = whole(math.max(tonumber(redis.call('HGET', KEYS[2], 'n') or '0') + 1, tonumber(ARGV[1])))
 redis.call('HSET', KEYS[2], 'n', ticket)
 wait_in(KEYS[2], ticket, at, lease)
-return {0, tonumber(ticket), generation, quiet, over, take(KEYS[2], ticket, at) and 1 or 0}
+return table.concat({0, ticket, whole(generation), quiet, over, take(KEYS[2], ticket, at) and 1 or 0}, ' ')
 """
-"""→ duplicate (0 no, 1 in progress, 2 done), ticket, generation, quiet, over (0, 1 soft, 2 hard), has the turn."""
+"""→ duplicate (0 no, 1 in progress, 2 done), ticket, generation, quiet, over (0, 1 soft, 2 hard), has the turn.
+
+One line of text and not a table: after a table Redis puts whatever else it answers in the same go, and that is the
+key, into blocks of memory of its own that it frees without overwriting. After plain answers it stays in the client's
+fixed buffer, which :class:`api.conversations.wire.Wire` fills with zeros. With a table, most exits left a key
+behind (tests/api/conversations/test_scrubbing.py).
+"""
 
 POLL = _TOOLS + """
 -- KEYS queue generation mark; ARGV ticket own_generation floor turn_lease mark_lease
@@ -176,7 +192,7 @@ EXIT = _TOOLS + """
 local generation = generation_of(KEYS[2], ARGV[2])
 if ARGV[6] == '1' and redis.call('GET', KEYS[1]) == 'x' then return {1, generation} end
 for i = 5, #KEYS do scrub(KEYS[i]) end
-redis.call('DEL', KEYS[4])
+empty(KEYS[4])
 generation = math.max(generation + 1, tonumber(ARGV[1]))
 redis.call('SET', KEYS[2], whole(generation), 'PX', ARGV[4])
 redis.call('SET', KEYS[3], '1', 'PX', ARGV[5])
@@ -200,10 +216,15 @@ return gone
 """Overwrite and delete without a tombstone: what thirty minutes of silence or ``forget`` do."""
 
 KEEP = """
--- KEYS generation, then key and state of each channel; ARGV ttl
+-- KEYS generation, then key and state of each channel; ARGV ttl stamp
 for i = 1, #KEYS do
   local left = redis.call('PTTL', KEYS[i])
   if left >= 0 and left < tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
+end
+for i = 3, #KEYS, 2 do
+  if redis.call('EXISTS', KEYS[i]) == 1 and redis.call('GETRANGE', KEYS[i], 0, #ARGV[2] - 1) < ARGV[2] then
+    redis.call('SETRANGE', KEYS[i], 0, ARGV[2])
+  end
 end
 return 1
 """

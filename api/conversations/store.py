@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import msgpack
+import msgpack  # type: ignore[import-untyped, unused-ignore]
 import redis.asyncio
 
 from api.conversations import names, scripts_lua
@@ -41,6 +41,7 @@ MARK_S = 24 * 60 * 60
 QUIET_S = 10  # safety.md: stragglers
 _STAGED_S = 5
 _BACKSTOP_S = 60  # Redis's own expiry, which erases nothing, comes this much after our overwriting
+_STAMP = 16
 _PURPOSE = "conversation"
 
 Channel = Literal["whatsapp", "sms"]
@@ -81,7 +82,6 @@ class Fence:
     generation: int
     state: dict[str, Any] | None = field(repr=False, compare=False)
     _held: Held = field(repr=False, compare=False)
-    _key: bytes | None = field(repr=False, compare=False)
 
     @property
     def lost(self) -> bool:
@@ -150,9 +150,8 @@ class ConversationStore:
              names.rate(person), *self._wiped(person)),
             _micros(now), int(now * 1000), self._mark_lease_ms, self._lease_ms, TOMBSTONE_S * 1000, floor, *self._limits,
         )
-        (duplicate, ticket, generation, quiet, over, turn), key, sealed = await self.wire.ask(
-            ask, *_reads(person, channel), secret=True
-        )
+        outcome, key, sealed = await self.wire.ask(ask, *_reads(person, channel), secret="read")
+        duplicate, ticket, generation, quiet, over, turn = map(int, outcome.split())
         if ticket:
             self._lock.note(person, ticket)
         return Arrival(
@@ -182,9 +181,9 @@ class ConversationStore:
             person, names.mark(person, arrival.sid_mark), arrival.ticket, arrival.generation, floor, found,
             _reads(person, channel),
         ) as (held, (wrapped, sealed)):
-            key = self._unwrap(person, channel, wrapped)
-            state = self._open(person, channel, key, sealed)
-            yield Fence(person, channel, arrival.ticket, arrival.generation, state, held, key)
+            held.key = self._unwrap(person, channel, wrapped)
+            state = self._open(person, channel, held.key, sealed)
+            yield Fence(person, channel, arrival.ticket, arrival.generation, state, held)
 
     async def finish(self, arrival: Arrival, fence: Fence | None = None) -> None:
         """The message is dealt with: replies handed over, or deliberately met with silence.
@@ -209,7 +208,7 @@ class ConversationStore:
         Raises:
             StoreUnavailable
         """
-        wrapped, sealed = await self.wire.ask(*_reads(person, channel), secret=True)
+        wrapped, sealed = await self.wire.ask(*_reads(person, channel), secret="read")
         return self._open(person, channel, self._unwrap(person, channel, wrapped), sealed)
 
     async def save(
@@ -225,11 +224,10 @@ class ConversationStore:
         """
         if (person, channel) != (fence.person, fence.channel):
             raise ValueError("the fence belongs to another conversation")
-        until = self._clock() + ttl_s
-        plain = msgpack.packb([until, state], use_bin_type=True)
-        outcome = 3 if fence._key is None else await self._write(fence, fence._key, plain, ttl_s, plant=False)
+        until, plain, key = self._clock() + ttl_s, msgpack.packb(state, use_bin_type=True), fence._held.key
+        outcome = 3 if key is None else await self._write(fence, key, plain, until, ttl_s, plant=False)
         if outcome == 3:
-            outcome = await self._write(fence, self._random_bytes(32), plain, ttl_s, plant=True)
+            outcome = await self._write(fence, self._random_bytes(32), plain, until, ttl_s, plant=True)
         if outcome == 0:
             self._expect_silence(person, until)
             return Saved()
@@ -317,10 +315,11 @@ class ConversationStore:
         Raises:
             StoreUnavailable
         """
+        until = self._clock() + ttl_s
         await self.wire.ask(run(
-            scripts_lua.KEEP, (names.generation(person), *names.kept(person)), (ttl_s + _BACKSTOP_S) * 1000
+            scripts_lua.KEEP, (names.generation(person), *names.kept(person)), (ttl_s + _BACKSTOP_S) * 1000, _stamp(until)
         ))
-        self._expect_silence(person, self._clock() + ttl_s)
+        self._expect_silence(person, max(until, self._idle_at.get(person, 0.0)))
 
     async def purge_idle(self) -> int:
         """Overwrite what has been silent for its time; to be called every few seconds. Returns how many talks ended.
@@ -346,15 +345,17 @@ class ConversationStore:
             ended += 1 if gone else 0
         return ended
 
-    async def _write(self, fence: Fence, key: bytes, plain: bytes, ttl_s: int, *, plant: bool) -> int:
+    async def _write(
+        self, fence: Fence, key: bytes, plain: bytes, until: float, ttl_s: int, *, plant: bool
+    ) -> int:
         person, channel = fence.person, fence.channel
+        sealed = _stamp(until) + seal_under(key, plain, _aad(person, channel), self._random_bytes)
         staged = names.staged(person, channel, fence.ticket)
         save = run(
             scripts_lua.SAVE,
             (names.queue(person), names.generation(person), names.key(person, channel), names.state(person, channel),
              staged),
-            fence.ticket, fence.generation, self._floor(person), seal_under(key, plain, _aad(person, channel),
-                                                                             self._random_bytes),
+            fence.ticket, fence.generation, self._floor(person), sealed,
             (ttl_s + _BACKSTOP_S) * 1000, 1 if plant else 0, TOMBSTONE_S * 1000,
         )
         if not plant:
@@ -362,9 +363,9 @@ class ConversationStore:
             return int(outcome)
         wrapped = self._keyring.seal(_PURPOSE, key, _aad(person, channel))
         # a plain SET: an argument of a script would be copied. It lies aside until the script accepts it.
-        _, outcome = await self.wire.ask(("SET", staged, wrapped, "PX", _STAGED_S * 1000), save, secret=True)
+        _, outcome = await self.wire.ask(("SET", staged, wrapped, "PX", _STAGED_S * 1000), save, secret="sent")
         if outcome == 0:
-            object.__setattr__(fence, "_key", key)
+            fence._held.key = key
         return int(outcome)
 
     def _unwrap(self, person: str, channel: str, wrapped: bytes | None) -> bytes | None:
@@ -378,17 +379,18 @@ class ConversationStore:
     def _open(self, person: str, channel: str, key: bytes | None, sealed: bytes | None) -> dict[str, Any] | None:
         if key is None or sealed is None:
             return None
+        if sealed[:_STAMP] <= _stamp(self._clock()):
+            return None
         try:
-            until, state = msgpack.unpackb(open_under(key, sealed, _aad(person, channel)), raw=False)
+            state = msgpack.unpackb(open_under(key, sealed[_STAMP:], _aad(person, channel)), raw=False)
         except (CannotOpen, ValueError):
             return None
-        return state if until > self._clock() else None
+        return state if isinstance(state, dict) else None
 
     def _expect_silence(self, person: str, until: float) -> None:
-        due = max(until, self._idle_at.get(person, 0.0))
-        if self._idle_at.get(person) != due:
-            self._idle_at[person] = due
-            heapq.heappush(self._idle, (due, person))
+        if self._idle_at.get(person) != until:
+            self._idle_at[person] = until
+            heapq.heappush(self._idle, (until, person))
 
     def _floor(self, person: str) -> int:
         return self.tombstones.floor(person, self._clock())
@@ -407,6 +409,11 @@ def _reads(person: str, channel: str) -> tuple[Command, Command]:
 
 def _aad(person: str, channel: str) -> bytes:
     return f"{person} {channel}".encode()
+
+
+def _stamp(until: float) -> bytes:
+    """When a state lapses, in front of it and in the open (its expiry in Redis says the same), so that KEEP can move it."""
+    return b"%0*d" % (_STAMP, max(0, int(until * 1000)))
 
 
 def _micros(now: float) -> int:

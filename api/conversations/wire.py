@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
+import hiredis
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -27,6 +28,8 @@ _ZEROS = bytes(1024)
 """Longer than what stands before the end of a key in any trip of ours, out or back; tested on the server's memory."""
 
 _SHA = {script: hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest() for script in scripts_lua.ALL}
+
+_PACK: Callable[[Any], bytes] = hiredis.pack_command  # its stub knows only tuples of one element
 
 Command = tuple[str | bytes | int, ...]
 
@@ -57,11 +60,12 @@ class Wire:
         self._scrubs: set[asyncio.Task[None]] = set()
         self.trips = 0
 
-    async def ask(self, *commands: Command, secret: bool = False) -> list[Any]:
+    async def ask(self, *commands: Command, secret: Literal["", "sent", "read"] = "") -> list[Any]:
         """Send the commands together and return their answers.
 
         Args:
-            secret: a key goes over the wire; both of the server's buffers are overwritten right after.
+            secret: a key goes over the wire, out (``sent``) or back (``read``, as what a GET answers); both of the
+                server's buffers are overwritten right after, beside the caller's further work.
 
         Raises:
             StoreUnavailable: for whatever reason it did not work.
@@ -80,7 +84,7 @@ class Wire:
                         await self._trip(connection, [("SCRIPT", "LOAD", script) for script in scripts_lua.ALL])
                         answers = answers[:place] + await self._trip(connection, commands[place:])
                         break
-            if secret:
+            if secret == "sent" or (secret == "read" and _read_something(commands, answers)):
                 handed_on = True
                 task = asyncio.create_task(self._scrub_and_release(connection))
                 self._scrubs.add(task)
@@ -105,7 +109,8 @@ class Wire:
 
     async def _trip(self, connection: Any, commands: Sequence[Command]) -> list[Any]:
         self.trips += 1
-        await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        packed = [b"".join(_PACK(command) for command in commands)]
+        await connection.send_packed_command(packed, check_health=False)
         answers: list[Any] = []
         for _ in commands:
             try:
@@ -123,3 +128,7 @@ class Wire:
             await connection.disconnect(nowait=True)
         finally:
             await self._pool.release(connection)
+
+
+def _read_something(commands: Sequence[Command], answers: Sequence[Any]) -> bool:
+    return any(command[0] == "GET" and answer is not None for command, answer in zip(commands, answers, strict=True))

@@ -48,8 +48,8 @@ def one(connection: sa.Connection, ticket_id: str) -> QueueRow | None:
     return _as_row(row) if row else None
 
 
-def card(row: QueueRow, reader: str) -> dict[str, Any]:
-    """The card of contract.md as JSON, for the member of staff with the id ``reader``."""
+def card(row: QueueRow) -> dict[str, Any]:
+    """The card of contract.md as JSON."""
     ticket = row.ticket
     window = REPLY_WINDOW_SECONDS.get(ticket.channel)
     return {
@@ -57,7 +57,7 @@ def card(row: QueueRow, reader: str) -> dict[str, Any]:
         "sets": list(ticket.sets), "country": ticket.country, "place": ticket.place, "channel": ticket.channel,
         "window_closes_at": None if window is None else moment(ticket.last_inbound_at + window),
         "variant": ticket.variant, "language": ticket.language, "lane": ticket.lane, "desk": ticket.desk,
-        "state": ticket.state, "epoch": ticket.epoch, "owner": row.owner_name, "mine": ticket.owner == reader,
+        "state": ticket.state, "epoch": ticket.epoch, "owner": row.owner_name,
         "waiting_since": moment(ticket.created_at), "flagged_at": moment(ticket.flagged_at),
         "acknowledged_at": moment(ticket.acknowledged_at), "repeat": row.repeat,
         "left_chat": ticket.left_at is not None, "wish": ticket.wish, "call_wish": ticket.call,
@@ -74,7 +74,12 @@ def counts(connection: sa.Connection) -> dict[str, Any]:
     ):
         now_waiting[priority(row.band, row.wish or row.call)] += row.n
     by_band: dict[str, int | None] = {}
-    totals = dict(connection.execute(sa.select(tickets.c.band, sa.func.count()).group_by(tickets.c.band)).tuples().all())
+    totals: dict[str, int] = {
+        row.band: row.n
+        for row in connection.execute(
+            sa.select(tickets.c.band, sa.func.count().label("n")).group_by(tickets.c.band)
+        )
+    }
     for band in BANDS:
         total = totals.get(band, 0)
         by_band[band] = total if total == 0 or total >= 5 else None

@@ -35,13 +35,17 @@ LONGEST_MESSAGE = 1600
 _INDEX_SECONDS = 3600
 _COUNTER_SECONDS = 3 * 24 * 3600
 
-# KEYS: index, message, gone. ARGV: seq, sealed, seconds, index seconds, most that may wait.
-_PUSH = """
-if redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
-if redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[5]) then return -1 end
-redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
+# KEYS: index, message, gone. ARGV: seq, index seconds, most that may wait. The sealed words are not an argument:
+# Lua keeps a copy of its arguments until its collector comes by. They are set first and taken back if the talk is over.
+_ADMIT = """
+if redis.call('EXISTS', KEYS[3]) == 1 or redis.call('LLEN', KEYS[1]) >= tonumber(ARGV[3]) then
+  local length = redis.call('STRLEN', KEYS[2])
+  if length > 0 then redis.call('SETRANGE', KEYS[2], 0, string.rep('\\0', length)) end
+  redis.call('DEL', KEYS[2])
+  return 0
+end
 redis.call('RPUSH', KEYS[1], ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1
 """
 
@@ -104,11 +108,11 @@ class Relay:
         redis: a client that returns bytes.
     """
 
-    __slots__ = ("_acknowledge", "_forget", "_keyring", "_push", "_redis")
+    __slots__ = ("_acknowledge", "_admit", "_forget", "_keyring", "_redis")
 
     def __init__(self, redis: Redis, keyring: Keyring) -> None:
         self._redis, self._keyring = redis, keyring
-        self._push: Callable[..., Any] = redis.register_script(_PUSH)
+        self._admit: Callable[..., Any] = redis.register_script(_ADMIT)
         self._acknowledge: Callable[..., Any] = redis.register_script(_ACKNOWLEDGE)
         self._forget: Callable[..., Any] = redis.register_script(_FORGET)
 
@@ -124,9 +128,10 @@ class Relay:
         await self._redis.expire(_in(ticket_id), _COUNTER_SECONDS)
         words = text.reveal().encode("utf-8", "replace")
         sealed = self._keyring.seal("relay", words, _bound(ticket_id, seq))
-        kept = await self._push(
+        await self._redis.set(_message(ticket_id, seq), sealed, ex=WORDS_SECONDS)
+        kept = await self._admit(
             keys=[_index(ticket_id), _message(ticket_id, seq), _gone(ticket_id)],
-            args=[seq, sealed, WORDS_SECONDS, _INDEX_SECONDS, MOST_WAITING],
+            args=[seq, _INDEX_SECONDS, MOST_WAITING],
         )
         if int(kept) != 1:
             return None
@@ -141,7 +146,7 @@ class Relay:
             return ()
         found = []
         for seq, sealed in zip(order, await self._redis.mget([_message(ticket_id, seq) for seq in order]), strict=True):
-            if sealed is None:
+            if not isinstance(sealed, bytes):
                 await self._redis.lrem(_index(ticket_id), 0, str(seq))
                 found.append(Words(seq, f"lost-{seq}", None))
                 continue

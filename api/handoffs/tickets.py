@@ -204,6 +204,13 @@ def open_handoff(
 
     The same command twice is one command. A person has one open ticket a channel. A band is never lowered here.
 
+    Args:
+        connection: of the transaction that must be durable before the person is told.
+        command: what the engine asked for.
+        new_id: the ticket's id if it is a new one.
+        now: the time.
+        known: the codes of reasons and sets a row may hold; the release in force may add to the default.
+
     Raises:
         NotATicket: band, channel, lane or set is not a code the product knows.
     """
@@ -305,21 +312,21 @@ def _check(command: OpenHandoff) -> None:
 
 
 def _obey_once(connection: sa.Connection, command_id: str, kind: str, now: float) -> bool:
-    done = connection.execute(
+    first = connection.execute(
         _insert(connection, commands)
         .values(id=command_id, kind=kind, ticket=None, at=now)
         .on_conflict_do_nothing(index_elements=["id"])
-    )
-    return done.rowcount == 1
+        .returning(commands.c.id)
+    ).first()
+    return first is not None
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
-def _sets(names: tuple[str, ...]) -> list[str]:
-    # A licensed instrument adds a set by data; its code is kept if it has the shape of one and is no sentence.
-    return sorted({name for name in names if name in SETS or (name.isidentifier() and len(name) <= 24)})
+def _sets(names: tuple[str, ...], known: frozenset[str]) -> list[str]:
+    return sorted({name for name in names if name in SETS or name in known})
 
 
 def _new(
@@ -328,15 +335,17 @@ def _new(
     values: dict[str, Any] = {
         "id": new_id, "person": command.person, "channel": command.channel, "generation": command.generation,
         "country": command.country, "place": place_code(command.place), "band": command.band, "lane": command.lane,
-        "sets": _sets(command.sets), "reasons": list(known_reasons(command.reasons, known)), "wish": command.wish,
+        "sets": _sets(command.sets, known), "reasons": list(known_reasons(command.reasons, known)), "wish": command.wish,
         "call": command.call, "variant": command.variant, "language": command.language, "state": "queued",
         "owner": None, "epoch": 1, "desk": command.desk, "outcome": None, "created_at": now, "flagged_at": now,
         "acknowledged_at": None, "updated_at": now, "last_inbound_at": now, "left_at": None,
         "reply_address": command.reply_address, "sender": command.sender, "repeat_key": command.repeat_key,
         "ladder_step": 0, "ladder_due": ladder_due(priority(command.band, command.wish or command.call), now),
     }
-    done = connection.execute(_insert(connection, tickets).values(**values).on_conflict_do_nothing())
-    return find(connection, new_id) if done.rowcount == 1 else None
+    made = connection.execute(
+        _insert(connection, tickets).values(**values).on_conflict_do_nothing().returning(tickets.c.id)
+    ).first()
+    return find(connection, new_id) if made else None
 
 
 def _add(
@@ -348,7 +357,7 @@ def _add(
     was, becomes = there.priority, priority(band, wish or call)
     values: dict[str, Any] = {
         "band": band, "wish": wish, "call": call, "lane": there.lane or command.lane,
-        "sets": _sets((*there.sets, *command.sets)),
+        "sets": _sets((*there.sets, *command.sets), known),
         "reasons": list(known_reasons((*there.reasons, *command.reasons), known)),
         "place": place_code(command.place) or there.place, "variant": command.variant, "language": command.language,
         "generation": max(there.generation, command.generation), "updated_at": now,

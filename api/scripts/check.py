@@ -23,9 +23,9 @@ from api.scripts.segments import BODY_LIMIT, count_segments, utf16_units
 from api.scripts.shape import did_you_mean
 from api.scripts.texts import NUMBER_PLACEHOLDERS, PLACEHOLDER, PLACEHOLDERS, Text, Wording
 from api.scripts.words import (
-    FORBIDDEN,
     contains_arabic,
     contains_latin,
+    find_forbidden,
     find_offered_exit,
     find_opt_out,
     find_phone_numbers,
@@ -127,12 +127,27 @@ def _revealing(words: tuple[str, ...]) -> re.Pattern[str] | None:
     return revealing_pattern(words)
 
 
+def _listed_words(tree: Node) -> tuple[str, ...]:
+    """The words under ``words``, of all languages together, however they are grouped."""
+    words: list[str] = []
+    waiting = [tree.value.get("words")] if isinstance(tree.value, dict) else []
+    while waiting:
+        node = waiting.pop()
+        if node is None:
+            continue
+        if isinstance(node.value, dict):
+            waiting += node.value.values()
+        elif isinstance(node.value, list):
+            waiting += node.value
+        elif isinstance(node.value, str):
+            words.append(node.value)
+    return tuple(sorted(words))
+
+
 def _revealing_spans(draft: Draft, text: str) -> Iterator[tuple[int, str]]:
     """Where a text reveals the subject, by the words of ``phrases/revealing.yml``."""
     tree = draft.phrases.get("revealing")
-    words = tree.plain().get("words", {}) if tree is not None and isinstance(tree.value, dict) else {}
-    listed = [word for group in words.values() for word in group] if isinstance(words, dict) else []
-    pattern = _revealing(tuple(str(word) for word in listed))
+    pattern = _revealing(_listed_words(tree)) if tree is not None else None
     if pattern is not None:
         yield from spans_of(pattern, text)
 
@@ -149,8 +164,7 @@ def _required_texts(draft: Draft) -> Iterator[Breach]:
 
 def _revealing_words_listed(draft: Draft) -> Iterator[Breach]:
     tree = draft.phrases.get("revealing")
-    words = tree.at("words") if tree is not None else None
-    if tree is None or words is None or words is tree or not words.value:
+    if tree is None or not _listed_words(tree):
         yield Breach("phrases/revealing.yml", 1, "no words are listed, so no text can be checked for them")
 
 
@@ -362,21 +376,25 @@ def _no_opt_out_advertised(draft: Draft) -> Iterator[Breach]:
             message = f"advertises «{word}»: the provider takes it as an opt-out and blocks every later answer"
             yield said.breach(message, offset)
     for name, tree in draft.phrases.items():
-        advertised = tree.at("advertised")
-        if advertised is tree or not isinstance(advertised.value, list):
-            continue
-        for node in advertised.value:
+        for node in _advertised(tree):
             if is_opt_out(str(node.value)):
                 yield Breach(node.file, node.line, f"{name} advertises {node.value}, a provider opt-out word")
+
+
+def _advertised(tree: Node) -> Iterator[Node]:
+    """What a file of phrases says is advertised: a list of its own, or rows marked ``advertised: true``."""
+    listed, rows = tree.at("advertised").value, tree.at("phrases").value
+    yield from listed if isinstance(listed, list) else ()
+    for row in rows if isinstance(rows, list) else ():
+        if row.at("advertised").value is True:
+            yield row.at("phrase")
 
 
 def _tone(severity: Severity) -> Callable[[Draft], Iterator[Breach]]:
     def check(draft: Draft) -> Iterator[Breach]:
         for said in _said(draft):
-            for phrase in FORBIDDEN:
-                if phrase.severity == severity:
-                    for offset, word in spans_of(phrase.pattern, said.words):
-                        yield said.breach(f"says «{word}»: {phrase.why}", offset)
+            for offset, words, why in find_forbidden(said.words, severity):
+                yield said.breach(f"says «{words}»: {why}", offset)
 
     return check
 
@@ -385,7 +403,11 @@ def _tone(severity: Severity) -> Callable[[Draft], Iterator[Breach]]:
 
 
 def _right_letters(draft: Draft) -> Iterator[Breach]:
+    # The same words in all four variants are no translation: a line for those who read neither language.
+    foreign = {text.name for text in draft.texts.values() if len({w.words for w in text.wordings["main"].values()}) == 1}
     for said in _said(draft):
+        if said.owner in foreign:
+            continue
         bare = PLACEHOLDER.sub("", said.words)
         arabic, latin = contains_arabic(bare), contains_latin(bare)
         if said.variant == "en" and arabic and not latin:

@@ -10,11 +10,14 @@ from typing import Any, Final
 
 from api.scripts import shape
 from api.scripts.channels import Channel, parse_channels
+from api.scripts.gate import DANGER_FILE, read_danger, read_exits
 from api.scripts.load import Bundle, Node, Problem, read_bundle
 from api.scripts.numbers import Number, parse_numbers
 from api.scripts.required import GATEWAY_TEXTS, engine_texts
 from api.scripts.screening import read_instruments
 from api.scripts.texts import Text, parse_texts
+from safety.danger import Lexicon
+from safety.exit import DEFAULT, ExitPhrases
 from safety.screening import Instruments
 
 _RELEASE_FIELDS: Final = {"name": shape.text(), "languages": shape.texts(), "owner": shape.text()}
@@ -41,6 +44,8 @@ class Draft:
     screening: Mapping[str, Node] = field(default_factory=dict)
     instruments: Instruments | None = None
     phrases: Mapping[str, Node] = field(default_factory=dict)
+    exits: ExitPhrases = DEFAULT
+    danger: Lexicon | None = None
     pathways: Mapping[str, Node] = field(default_factory=dict)
     required: tuple[str, ...] = ()
 
@@ -72,7 +77,8 @@ def read_draft(directory: Path, domain: Path | None = None) -> tuple[Draft, list
         channels = dict(parse_channels(tree, problems))
     if (tree := _top("numbers.yml", bundle, problems)) is not None:
         numbers = parse_numbers(tree, problems)
-    screening = dict(bundle.under("screening"))
+    _top(DANGER_FILE, bundle, problems)
+    screening, phrases = dict(bundle.under("screening")), dict(bundle.under("phrases"))
     draft = Draft(
         bundle=bundle,
         about=about,
@@ -81,7 +87,9 @@ def read_draft(directory: Path, domain: Path | None = None) -> tuple[Draft, list
         numbers=numbers,
         screening=screening,
         instruments=read_instruments(screening, problems),
-        phrases=dict(bundle.under("phrases")),
+        phrases=phrases,
+        exits=read_exits(phrases, problems),
+        danger=read_danger(phrases, problems),
         pathways=dict(bundle.under("pathways")),
         required=tuple(dict.fromkeys((*GATEWAY_TEXTS, *named))),
     )

@@ -74,12 +74,11 @@ class Node:
         """The value under a path, or the deepest one on the way to it that exists (to point at a place)."""
         node = self
         for step in path:
-            if isinstance(node.value, dict) and step in node.value:
-                node = node.value[step]
-            elif isinstance(node.value, list) and isinstance(step, int) and 0 <= step < len(node.value):
-                node = node.value[step]
-            else:
+            named = isinstance(node.value, dict) and step in node.value
+            counted = isinstance(node.value, list) and isinstance(step, int) and 0 <= step < len(node.value)
+            if not (named or counted):
                 break
+            node = node.value[step]
         return node
 
 
@@ -201,7 +200,8 @@ class _Builder:
                         break
                     tree = self._node(next(self._events), 0)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
+            unfinished = "unexpected end of stream" in (error.problem or "")  # the end is where nobody would look
+            mark = (error.context_mark if unfinished else None) or error.problem_mark or error.context_mark
             line = mark.line + 1 if mark is not None else 1
             what = " ".join(part for part in (error.context, error.problem) if part)
             self.problems.append(Problem(self.file, min(line, self.last_line), "yaml", f"is not YAML: {_plainly(what)}"))

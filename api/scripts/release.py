@@ -22,6 +22,8 @@ from api.scripts.load import Problem
 from api.scripts.numbers import Number, Told, told_numbers
 from api.scripts.render import Templates, compile_template
 from api.scripts.texts import Text
+from safety.danger import Lexicon
+from safety.exit import ExitPhrases
 from safety.screening import Instruments
 
 
@@ -47,6 +49,8 @@ class Release:
     templates: Templates = field(repr=False)
     screening: Mapping[str, Any] = field(repr=False)
     instruments: Instruments = field(repr=False)
+    exits: ExitPhrases = field(repr=False)
+    danger: Lexicon = field(repr=False)
     phrases: Mapping[str, Any] = field(repr=False)
     pathways: Mapping[str, Any] = field(repr=False)
     channels: Mapping[str, Mapping[str, Channel]] = field(repr=False)
@@ -75,7 +79,8 @@ def load_release(directory: Path, domain: Path | None = None) -> Release:
     if draft.bundle.files:
         problems += check_draft(draft)
     problems.sort()
-    if draft.instruments is None or any(problem.severity == "error" for problem in problems):
+    errors = any(problem.severity == "error" for problem in problems)
+    if errors or draft.instruments is None or draft.danger is None:
         raise ScriptProblems(problems)
     templates: Templates = {
         text.name: {
@@ -93,6 +98,8 @@ def load_release(directory: Path, domain: Path | None = None) -> Release:
         templates=MappingProxyType(dict(templates)),
         screening=MappingProxyType(draft.plain(draft.screening)),
         instruments=draft.instruments,
+        exits=draft.exits,
+        danger=draft.danger,
         phrases=MappingProxyType(draft.plain(draft.phrases)),
         pathways=MappingProxyType(draft.plain(draft.pathways)),
         channels=MappingProxyType(dict(draft.channels)),

@@ -13,7 +13,7 @@ from api.scripts.load import Problem, parse
 NEUTRAL_TEXTS: Final = ("opening", "not_now", "danger_bare", "urgent_check")
 """Said before the person has said it is a good time: no word of the subject anywhere (safety.md, "The first words")."""
 
-EMERGENCY_FIRST: Final = ("danger_bare", "red_emergency")
+EMERGENCY_FIRST: Final = ("danger_bare", "danger_emergency", "red_emergency")
 """screening.md: at RED the country's emergency number stands in the first line."""
 
 GATEWAY_TEXTS: Final = (
@@ -26,6 +26,21 @@ GATEWAY_TEXTS: Final = (
     "elevated_options",
     "unknown_info",
     "none_info",
+    # inbound.py, degraded.py, duties.py: said without the engine
+    "question",
+    "request_human",
+    "ticket_waiting",
+    "degraded_open",
+    "danger_emergency",
+    "media_voice",
+    "location_received",
+    "live_not_shown",
+    "too_fast",
+    "write_again",
+    "ask_hotline",
+    "ask_shelter",
+    "ask_delete_traces",
+    "ask_legal",
     *(f"duty_{country}" for country in ("JO", "QA", "BH", "AE", "XX")),
 )
 """Said by the gateway alone, or needed by the flow whatever the engine's domain lists."""

@@ -1,6 +1,7 @@
 """Looks for words in texts: revealing ones, forbidden ones, phone numbers, offered exits. Each find keeps its place.
 
-Comparison is done on folded text of the *same length*, so that a find in it points at the line of the original.
+Comparison is done on folded text that remembers where each of its characters stood, so that a find points at the
+line of the original.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from api.scripts.load import Severity
@@ -15,30 +17,48 @@ from api.scripts.numbers import Variant
 from safety.optout import OPT_OUT_WORDS
 
 # One character for one character: letters that people write for one another become the same.
-_FOLD: Final = {
-    **str.maketrans("أإآٱىيةکڪؤئ", "ااااييهككوي"),
-    **str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789"),
-    **str.maketrans("’‘“”", "''\"\""),
-    ord("ی"): "ي",
-}
+_FOLD: Final = str.maketrans("أإآٱىیةکڪؤئ٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹’‘“”\u00a0", "ااااييهككوي01234567890123456789''\"\" ")
 # What may stand between two letters of a word without changing it: diacritics, tatweel, zero-width characters.
-_NOISE: Final = "[\u064b-\u065f\u0670\u0640\u200b-\u200f\u2060]*"
+_NOISE: Final = re.compile("[\u064b-\u065f\u0670\u0640\u200b-\u200f\u2060]")
 _BEFORE: Final = "(?:[وفبكل]{0,2}(?:ال|لل)?)"
-_AFTER: Final = "(?:ه|ها|هم|هن|ك|كم|كن|ي|نا|ات|ين|ون|تك|تكم|ته|تها|تي|تنا)?"
+_AFTER: Final = "(?:ه|ها|هم|هن|ك|كم|كن|ي|نا|ات|تك|تكم|ته|تها|تي|تنا)?"
 
 
-def same_length_fold(text: str) -> str:
-    """Case and look-alike letters folded, one character for one."""
-    return "".join(lower if len(lower := character.lower()) == 1 else character for character in text).translate(_FOLD)
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A text without case, look-alikes and noise, and where each character of it stood."""
+
+    original: str
+    text: str
+    places: tuple[int, ...]
+
+    def place(self, position: int) -> int:
+        return self.places[position]
+
+    def written(self, start: int, end: int) -> str:
+        """The words of the original for a stretch of the folded text."""
+        return self.original[self.places[start] : self.places[end - 1] + 1]
+
+
+@lru_cache(maxsize=4096)
+def fold_keeping_places(text: str) -> Folded:
+    """The folded text; one character for one, so that lengths and lines can be traced back."""
+    places = tuple(place for place, character in enumerate(text) if not _NOISE.match(character))
+    kept = "".join(text[place] for place in places)
+    lowered = "".join(lower if len(lower := character.lower()) == 1 else character for character in kept)
+    return Folded(text, lowered.translate(_FOLD), places)
+
+
+def fold_phrase(phrase: str) -> str:
+    return " ".join(fold_keeping_places(phrase).text.split())
 
 
 def word_pattern(phrase: str, *, affixes: bool = True) -> str:
-    """A pattern for a word or phrase in folded text: whole words, Arabic clitics allowed, noise between letters."""
-    words = same_length_fold(re.sub(_NOISE, "", phrase)).split()
-    letters = r"[\s\u00a0]+".join(_NOISE.join(re.escape(letter) for letter in word) for word in words)
+    """A pattern for a word or phrase in folded text: whole words; with ``affixes`` also with Arabic clitics."""
+    letters = r"\s+".join(re.escape(word) for word in fold_phrase(phrase).split())
     if contains_arabic(phrase):
-        before, after = (_BEFORE, _AFTER) if affixes else ("[وف]?", "")
-        return rf"(?<!\w){before}{letters}{_NOISE}{after}(?!\w)"
+        before, after = (_BEFORE, _AFTER) if affixes else ("[وفبل]?", "")
+        return rf"(?<!\w){before}{letters}{after}(?!\w)"
     return rf"(?<!\w){letters}(?:s|'s)?(?!\w)" if affixes else rf"(?<!\w){letters}(?!\w)"
 
 
@@ -50,8 +70,9 @@ def revealing_pattern(words: Iterable[str]) -> re.Pattern[str] | None:
 
 def spans_of(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, str]]:
     """Where a pattern for folded text occurs, with the words as they are written."""
-    for match in pattern.finditer(same_length_fold(text)):
-        yield match.start(), text[match.start() : match.end()]
+    folded = fold_keeping_places(text)
+    for match in pattern.finditer(folded.text):
+        yield folded.place(match.start()), folded.written(match.start(), match.end())
 
 
 def contains_arabic(text: str) -> bool:
@@ -69,10 +90,11 @@ _DIGITS: Final = re.compile(r"(?<![\w.,])\+?\d(?:[ -]?\d){2,14}(?![\w%])")
 
 def find_phone_numbers(text: str, known: frozenset[str]) -> Iterator[tuple[int, str]]:
     """Digit strings that look like a phone number: three digits or more, but no year; or any number we list."""
-    for match in _DIGITS.finditer(same_length_fold(text)):
+    folded = fold_keeping_places(text)
+    for match in _DIGITS.finditer(folded.text):
         digits = re.sub(r"\D", "", match[0])
         if digits in known or not re.fullmatch(r"(?:19|20)\d\d", digits):
-            yield match.start(), text[match.start() : match.end()]
+            yield folded.place(match.start()), folded.written(match.start(), match.end())
 
 
 # -- exits -----------------------------------------------------------------------------------------------
@@ -90,9 +112,9 @@ def find_offered_exit(text: str) -> Iterator[tuple[int, str]]:
     An option reaches from its digit to the next one on the line; the words before the digit count if none follow
     that digit's own ("to leave: 0").
     """
-    folded = same_length_fold(text)
+    folded = fold_keeping_places(text)
     offset = 0
-    for line in folded.split("\n"):
+    for line in folded.text.split("\n"):
         found = list(_OFFERED.finditer(line))
         for index, match in enumerate(found):
             if match[1] in "123456789":
@@ -100,8 +122,8 @@ def find_offered_exit(text: str) -> Iterator[tuple[int, str]]:
             before = found[index - 1].end() if index else 0
             after = found[index + 1].start() if index + 1 < len(found) else len(line)
             if not _LEAVING.search(line[match.end() : after]) and not _LEAVING.search(line[before : match.start()]):
-                start = offset + match.start(1)
-                yield start, text[start]
+                place = folded.place(offset + match.start(1))
+                yield place, text[place]
         offset += len(line) + 1
 
 
@@ -116,9 +138,10 @@ _OPT_OUT_ARABIC: Final = re.compile(rf"\b({_WORDS})\b")
 def find_opt_out(text: str, variant: Variant) -> Iterator[tuple[int, str]]:
     """Provider opt-out words that a text tells people to send. In an Arabic text any of them is one."""
     arabic = variant != "en" and contains_arabic(text)
-    for match in (_OPT_OUT_ARABIC if arabic else _OPT_OUT_ENGLISH).finditer(same_length_fold(text)):
+    folded = fold_keeping_places(text)
+    for match in (_OPT_OUT_ARABIC if arabic else _OPT_OUT_ENGLISH).finditer(folded.text):
         group = next(number for number, value in enumerate(match.groups(), 1) if value)
-        yield match.start(group), text[match.start(group) : match.end(group)]
+        yield folded.place(match.start(group)), folded.written(match.start(group), match.end(group))
 
 
 # -- what is never said ------------------------------------------------------------------------------------
@@ -131,13 +154,35 @@ class Forbidden:
     phrase: str
     why: str
     severity: Severity
+    folded: str
     pattern: re.Pattern[str]
 
 
 def _forbid(why: str, severity: Severity, *phrases: str) -> tuple[Forbidden, ...]:
     return tuple(
-        Forbidden(phrase, why, severity, re.compile(word_pattern(phrase, affixes=False))) for phrase in phrases
+        Forbidden(phrase, why, severity, fold_phrase(phrase), re.compile(word_pattern(phrase, affixes=False)))
+        for phrase in phrases
     )
+
+
+# "It is not your fault" is what should be said: a negation among the three words before, in the same clause.
+_NEGATED: Final = re.compile(
+    r"(?<!\w)(?:not|never|no|nor|nothing|cannot|without|\w+n't|[وف]?(?:مش|مو|مب|ما|لا|لم|لن|ليس|ليست|لست|مهوب|محد|بدون|غير|بلا))"
+    r"(?:\s+[^\s.,،؛:;!?؟]+){0,2}\s+\Z"
+)
+
+
+def find_forbidden(text: str, severity: Severity) -> Iterator[tuple[int, str, str]]:
+    """Where a text says what is never said: place, words, reason."""
+    folded = fold_keeping_places(text)
+    flat = " ".join(folded.text.split())
+    for phrase in FORBIDDEN:
+        if phrase.severity != severity or phrase.folded not in flat:
+            continue
+        for match in phrase.pattern.finditer(folded.text):
+            if not _NEGATED.search(folded.text, 0, match.start()):
+                written = folded.written(match.start(), match.end())
+                yield folded.place(match.start()), written, phrase.why
 
 
 FORBIDDEN: Final = (
@@ -153,7 +198,7 @@ FORBIDDEN: Final = (
         "completely confidential", "fully confidential", "totally confidential", "100% confidential", "100% anonymous",
         "completely anonymous", "completely safe", "nobody will ever know", "no one will ever know", "nobody will know",
         "no one will know", "we promise", "trust us",
-        "أنت بأمان", "انت بأمان", "إنت بأمان", "انتي بأمان", "أنتِ بأمان", "رح تكون بأمان", "رح تكوني بأمان", "ستكون بأمان",
+        "أنت بأمان", "انتي بأمان", "رح تكون بأمان", "رح تكوني بأمان", "ستكون بأمان",
         "ستكونين بأمان", "بتكونين بأمان", "سرية تامة", "بسرية تامة", "سري تماما", "سرية كاملة", "سرية مطلقة", "سري 100",
         "مضمون", "نضمن", "منضمن", "نوعدك", "نعدك", "بنوعدك", "منوعدك", "ما حدا رح يعرف", "محد راح يدري", "لن يعرف أحد",
         "سوف نحميك", "رح نحميك", "راح نحميك", "سنحميك",
@@ -166,7 +211,7 @@ FORBIDDEN: Final = (
     *_forbid(
         "blame", "error",
         "your fault", "you should have", "you shouldn't have", "what did you do to",
-        "غلطتك", "غلطك", "ذنبك", "إنت السبب", "انت السبب", "أنت السبب", "انتي السبب", "كان لازم", "كان المفروض", "كان عليك",
+        "غلطتك", "غلطك", "ذنبك", "أنت السبب", "انتي السبب", "كان لازم", "كان المفروض", "كان عليك",
         "شو عملت له", "شو عملتي له", "شنو سويت له", "ماذا فعلت له",
     ),
     *_forbid(
@@ -191,7 +236,7 @@ FORBIDDEN: Final = (
     *_forbid(
         "names, addresses, pictures and case numbers are never asked for or given", "error",
         "what is your name", "what's your name", "your full name", "tell us your name", "what is your address",
-        "what's your address", "your home address", "send a photo", "send photos", "send a picture", "send pictures",
+        "what's your address", "your home address", "send us a photo", "send us photos", "send us a picture", "send us pictures", "please send a photo",
         "case number", "your reference number", "where do you live",
         "شو اسمك", "شنو اسمك", "ما اسمك", "وش اسمك", "اسمك الكامل", "وين ساكن", "وين ساكنة", "وين بيتك", "شو عنوانك", "ما عنوانك",
         "شنو عنوانك", "ابعت صورة", "ابعتي صورة", "ابعثي صورة", "أرسل صورة", "أرسلي صورة", "طرشي صورة", "رقم القضية",
@@ -211,7 +256,7 @@ FORBIDDEN: Final = (
     *_forbid(
         "the police are never the only door", "error",
         "you must go to the police", "you have to go to the police", "only the police", "you must report",
-        "you have to report", "لازم تروحي عالشرطة", "لازم تروح عالشرطة", "يجب أن تبلغي الشرطة", "لازم تبلغي", "بس الشرطة",
+        "you have to report it", "you have to report him", "لازم تروحي عالشرطة", "لازم تروح عالشرطة", "يجب أن تبلغي الشرطة", "لازم تبلغي", "بس الشرطة",
         "الشرطة فقط",
     ),
     *_forbid(

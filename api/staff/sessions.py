@@ -76,7 +76,7 @@ class Sessions:
             return None
         key = self._key(token)
         sealed = await (self._redis.getex(key, ex=IDLE_SECONDS) if touch else self._redis.get(key))
-        if sealed is None:
+        if not isinstance(sealed, bytes):
             return None
         try:
             value = json.loads(self._keyring.open("session", sealed, key.encode()))

@@ -8,10 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from rasa.core.policies.policy import Policy, PolicyPrediction, SupportedData
+from rasa.engine.graph import ExecutionContext
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.core.constants import ACTION_LISTEN_NAME
 from rasa.shared.core.domain import Domain
+from rasa.shared.core.generator import TrackerWithCachedStates
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from actions.agenda import alarm_matters
@@ -30,16 +33,19 @@ class DangerFirst(Policy):
     def supported_data() -> SupportedData:
         return SupportedData.ML_AND_RULE_DATA
 
-    def train(self, training_trackers: list[Any], domain: Domain, **_: Any) -> Resource:
+    def train(self, training_trackers: list[TrackerWithCachedStates], domain: Domain, **_: Any) -> Resource:
         """Nothing is learned."""
         return self._resource
 
     @classmethod
-    def load(cls, config: dict[str, Any], model_storage: Any, resource: Resource, execution_context: Any, **_: Any) -> DangerFirst:
+    def load(
+        cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource,
+        execution_context: ExecutionContext, **_: Any,
+    ) -> DangerFirst:
         return cls(config, model_storage, resource, execution_context)
 
     def predict_action_probabilities(
-        self, tracker: DialogueStateTracker, domain: Domain, rule_only_data: Any = None, **_: Any
+        self, tracker: DialogueStateTracker, domain: Domain, rule_only_data: dict[str, Any] | None = None, **_: Any
     ) -> PolicyPrediction:
         """Certain about the loop, or silent."""
         message = tracker.latest_message

@@ -28,12 +28,13 @@ def read(text: str, folded: str, words: Any) -> list[dict[str, Any]]:
     """The entities of one message: ``reply`` always, ``answer``, ``digit``, ``call``, ``wanted_language`` where found."""
     found: dict[str, Any] = {}
     digit = read_digit(text)
-    answer = read_answer(text, {}, words)
+    answer = read_answer(text, (), words)
     if answer is not None:
-        found["answer"] = answer.value
+        found["answer"] = answer
     elif digit is not None and 4 <= digit <= 9:
         found["answer"] = f"d{digit}"
-    found["reply"] = found.get("answer", "other")
+    # the opening proposes something ("a good time?"), so that "ok" means yes there
+    found["reply"] = found.get("answer") or read_answer(text, (), words, proposal=True) or "other"
     if digit is not None:
         found["digit"] = digit
     if any(sign in folded for sign in _CALL):
@@ -58,6 +59,6 @@ class Reader(GraphComponent):
         """Read the messages of one call."""
         for message in messages:
             release = (message.get("metadata") or {}).get("release", "")
-            words = RELEASES.instruments(release).answer_words
+            words = RELEASES.instruments(release).words
             message.set("entities", read(message.get("text") or "", message.get(FOLDED) or "", words), add_to_output=True)
         return messages

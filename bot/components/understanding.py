@@ -96,7 +96,8 @@ class Understanding(GraphComponent):
         ranking: list[dict[str, Any]] = []
         flags: list[str] = []
         p_danger, dialect = 0.0, None
-        if learned.intents is not None and folded:
+        bare_digit = any(e["entity"] == "digit" for e in message.get("entities") or ())  # no model is asked
+        if learned.intents is not None and folded and not bare_digit:
             row = learned.ngrams.of([folded])
             scores = learned.intents.predict_proba(row)[0]
             order = np.argsort(scores)[::-1][:5]

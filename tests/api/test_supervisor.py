@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -99,8 +100,8 @@ def test_a_signal_stops_every_part_and_the_exit_is_clean(drive, tmp_path: Path, 
 
 
 def test_a_second_ctrl_c_while_stopping_changes_nothing(drive, tmp_path: Path) -> None:
-    slow = "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), sys.exit(0)))\\n"
-    supervisor = drive(f"part('one', '{slow}' + RUN)")
+    slow = "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), sys.exit(0)))\n"
+    supervisor = drive(f"part('one', {slow!r} + RUN)")
     line_of(supervisor, "ready")
     part = part_process(tmp_path, "one")
     supervisor.send_signal(signal.SIGINT)
@@ -129,9 +130,10 @@ def test_a_part_that_dies_is_started_again_and_the_others_are_left_alone(drive, 
     assert two.is_running() and part_process(tmp_path, "two").pid == two.pid
 
 
-def test_a_part_that_ignores_the_signal_is_killed(drive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\\n"
-    supervisor = drive(f"*(__import__('api.supervisor').supervisor.__dict__.update(_PATIENCE=0.5) or ()), part('one', '{deaf}' + RUN)")
+def test_a_part_that_ignores_the_signal_is_killed(drive, tmp_path: Path) -> None:
+    deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    impatient = "__import__('api.supervisor').supervisor.__dict__.update(_PATIENCE=0.5)"
+    supervisor = drive(f"*({impatient} or ()), part('one', {deaf!r} + RUN)")
     line_of(supervisor, "ready")
     part = part_process(tmp_path, "one")
     supervisor.terminate()
@@ -154,9 +156,9 @@ def test_a_part_that_never_gets_ready_stops_the_start(drive) -> None:
 
 
 def test_a_part_waits_for_the_one_it_needs(drive, tmp_path: Path) -> None:
-    late = "time.sleep(0.7)\\n"
-    look = "(folder / 'seen').write_text(str((folder / 'first.up').exists()))\\n"
-    supervisor = drive(f"part('first', '{late}' + RUN), part('second', '{look}' + RUN, needs='first')")
+    late = "time.sleep(0.7)\n"
+    look = "(folder / 'seen').write_text(str((folder / 'first.up').exists()))\n"
+    supervisor = drive(f"part('first', {late!r} + RUN), part('second', {look!r} + RUN, needs='first')")
     line_of(supervisor, "ready")
     assert (tmp_path / "seen").read_text() == "True"
 
@@ -176,9 +178,9 @@ def test_parts_leave_no_core_and_no_file_for_others(drive, tmp_path: Path) -> No
 
 
 def test_a_second_start_on_the_same_folder_says_so(tmp_path: Path) -> None:
-    with only_one(tmp_path / "run"):
-        with pytest.raises(CannotStart, match=rf"^already running here \(process {os.getpid()}\)"), only_one(tmp_path / "run"):
-            pass
+    said = rf"^already running here \(process {os.getpid()}\)"
+    with only_one(tmp_path / "run"), pytest.raises(CannotStart, match=said), only_one(tmp_path / "run"):
+        pass
     with only_one(tmp_path / "run"):
         pass
 
@@ -200,8 +202,6 @@ def test_ready_means_an_answer_of_200_and_nothing_else() -> None:
         with socket.socket() as server:
             server.bind(("127.0.0.1", 0))
             server.listen()
-            import threading
-
             def reply(server: socket.socket = server, status: bytes = status) -> None:
                 with server.accept()[0] as connection:
                     connection.recv(1000)

@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve(standin: StandIn, port: int | None, uds: str | None) -> None:
-    runner = web.AppRunner(standin.app(), access_log=None)  # an access log would hold numbers
+    # no access log: it would hold numbers; no long goodbye: a phone waiting for a message must not hold up the end
+    runner = web.AppRunner(standin.app(), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     site: web.BaseSite = web.UnixSite(runner, uds) if uds else web.TCPSite(runner, "127.0.0.1", port)
     await site.start()

@@ -9,7 +9,6 @@ to cut a connection, which ASGI cannot.
 from __future__ import annotations
 
 import asyncio
-import base64
 import hmac
 import re
 import time
@@ -433,10 +432,8 @@ class StandIn:
 
     def _authorized(self, request: web.Request) -> bool:
         given = request.headers.get("Authorization", "")
-        allowed = (
-            "Basic " + base64.b64encode(f"{self.account}:{token}".encode()).decode() for token in self.tokens
-        )
-        return any([hmac.compare_digest(given.encode(), each.encode()) for each in allowed])
+        allowed = (aiohttp.encode_basic_auth(self.account, token) for token in self.tokens)
+        return any(hmac.compare_digest(given.encode(), each.encode()) for each in allowed)
 
     def _spawn(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)

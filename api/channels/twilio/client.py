@@ -8,7 +8,6 @@ word of the answer, because the provider quotes numbers in its error texts.
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -155,7 +154,7 @@ class TwilioClient:
         if not auth_tokens:
             raise ValueError("no auth token")
         self._account = f"{_API}/{account_sid}"
-        self._authorizations = [_basic(account_sid, token) for token in auth_tokens]
+        self._authorizations = [aiohttp.encode_basic_auth(account_sid, token) for token in auth_tokens]
         self._socket = api_url.removeprefix(_UNIX) if api_url.startswith(_UNIX) else None
         self._base = "http://provider" if self._socket else api_url.rstrip("/")
         self._timeout = aiohttp.ClientTimeout(total=total_s, connect=connect_s, sock_connect=connect_s)
@@ -373,10 +372,6 @@ def _by_status(status: int) -> Refusal:
 def _seconds(text: str | None) -> float | None:
     """``Retry-After`` in seconds; its other form, a date, is not used by the provider."""
     return min(float(text), 3600.0) if text and text.isascii() and text.isdigit() and len(text) < 8 else None
-
-
-def _basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def check_api_url(url: str) -> None:

@@ -1,0 +1,198 @@
+"""Wiring: settings in, one ASGI application out. The only module that knows every part."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+
+from api import v1
+from api.channels.twilio.client import TwilioClient
+from api.channels.twilio.erasure import Eraser
+from api.channels.twilio.verify import SignatureCheck
+from api.clock import Clock
+from api.conversations.keys import PeriodKeys
+from api.conversations.sealing import Keyring
+from api.conversations.store import ConversationStore, StoreUnavailable, connect
+from api.database import Database, DatabaseUnavailable
+from api.duties import Duties
+from api.engine import EngineClient
+from api.handoffs import queue
+from api.handoffs.relay import Relay
+from api.inbound import Deps, Line
+from api.live import CounsellorOutbox
+from api.migrations import upgrade
+from api.observability import errors, logs, metrics
+from api.outbox import Outbox
+from api.scripts.current import Releases
+from api.scripts.release import load_release
+from api.settings import Settings, load_settings
+from api.web.console import build_console
+from api.web.simulator import simulator_routes
+from api.webhooks import Doors, webhook_routes
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Every part of a running gateway, wired once."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    store: ConversationStore
+    redis: Any
+    engine: EngineClient
+    provider: TwilioClient
+    releases: Releases
+    eraser: Eraser
+    line: Line
+    duties: Duties
+    staff: v1.Deps
+
+
+def create() -> Starlette:
+    """What uvicorn serves; settings come from the environment.
+
+    Raises:
+        api.settings.SettingsError: a setting is wrong.
+        api.scripts.release.ScriptProblems: the default release has errors.
+    """
+    root = Path(__file__).resolve().parent.parent
+    settings = load_settings(os.environ, root)
+    logs.configure()
+    errors.connect(settings.sentry_dsn, settings.mode.value)
+    return application(wire(settings, root))
+
+
+def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:
+    """Build the parts. Randomness and time are handed in here and nowhere else."""
+    clock = clock or Clock()
+    database = Database(settings.database_url)
+    upgrade(database)
+    keyring = Keyring(settings.secret_keys)
+    keys = PeriodKeys(settings.var / "keys" / "periods", keyring, os.urandom)
+    redis = connect(settings.redis_url or "")
+    store = ConversationStore(redis, keyring, os.urandom, clock)
+    releases = Releases(load_release(root / "scripts", root / "domain.yml"))
+    engine = EngineClient(settings.engine_socket, releases.engine_part)
+    provider = TwilioClient(settings.twilio_account_sid, settings.twilio_auth_tokens, settings.twilio_api_url)
+    outbox = Outbox(provider, store, f"{settings.public_url}/webhooks/twilio/status", clock)
+    eraser = Eraser(database, provider, clock=clock, jitter=random.random)
+    relay = Relay(redis, keyring)
+    line = Line(
+        Deps(
+            store=store, database=database, keyring=keyring, keys=keys, engine=engine, outbox=outbox, relay=relay,
+            releases=releases, eraser=eraser, clock=clock, country_default=settings.country_default,
+            production=settings.production, queue_changed=lambda: queue.announce(redis),
+        )
+    )
+    duties = Duties(store, database, keys, outbox, releases, clock, settings.production)
+    staff = v1.Deps(
+        database=database, redis=redis, keyring=keyring, outbox=CounsellorOutbox(outbox, database, keyring, clock),
+        clock=clock, random_bytes=os.urandom, public_url=settings.public_url, demo=settings.demo,
+    )
+    return Gateway(
+        settings, clock, database, store, redis, engine, provider, releases, eraser, line, duties, staff
+    )
+
+
+def application(gateway: Gateway) -> Starlette:
+    """The routes of contract.md around a wired gateway."""
+    settings = gateway.settings
+    api = v1.build_v1(gateway.staff)
+    doors = Doors(
+        gateway.line, SignatureCheck(settings.twilio_auth_tokens, settings.public_url), gateway.database,
+        gateway.eraser, gateway.clock,
+    )
+    routes: list[Any] = [
+        *webhook_routes(doors),
+        Route("/healthz", _alive),
+        Route("/readyz", _ready(gateway)),
+        Mount("/api/v1", app=api),
+        Mount("/console", app=build_console(gateway.staff)),
+    ]
+    if not settings.production:
+        routes.append(Route("/metrics", _metrics))
+    if settings.demo:
+        routes += [Route("/", _to_simulator), *simulator_routes(settings, gateway.releases, gateway.clock)]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(gateway.duties.run()), asyncio.create_task(gateway.eraser.run())]
+        scrape = await _metrics_socket(settings.run) if settings.production else None
+        try:
+            with contextlib.suppress(Exception):  # the engine may still be starting: it asks for what it lacks
+                await gateway.engine.push(gateway.releases.live().digest)
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if scrape is not None:
+                scrape.close()
+            await api.state.hub.close()
+            await gateway.engine.close()
+            await gateway.provider.close()
+            await gateway.redis.aclose()
+            gateway.database.close()
+
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+async def _alive(_request: Request) -> Response:
+    return JSONResponse({"status": "alive"})
+
+
+def _ready(gateway: Gateway) -> Callable[[Request], Awaitable[Response]]:
+    async def ready(_request: Request) -> Response:
+        """Ready to take messages: the state of each part, without a name or an address."""
+        store, database = True, True
+        try:
+            await gateway.store.generation("0" * 32)
+        except StoreUnavailable:
+            store = False
+        try:
+            await gateway.database.read(lambda c: c.execute(sa.select(1)).scalar())
+        except DatabaseUnavailable:
+            database = False
+        parts = {"engine": await gateway.engine.ready(), "store": store, "database": database}
+        states = {name: "ok" if fine else "unavailable" for name, fine in parts.items()}
+        return JSONResponse(
+            {"status": "ready" if all(parts.values()) else "not ready", **states}, status_code=200 if all(parts.values()) else 503
+        )
+
+    return ready
+
+
+async def _metrics(_request: Request) -> Response:
+    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _to_simulator(_request: Request) -> Response:
+    return RedirectResponse("/simulator")
+
+
+async def _metrics_socket(run: Path) -> asyncio.Server:
+    """In production metrics are not on the public listener: a unix socket in ``var/run`` answers a scraper's GET."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            await reader.readuntil(b"\r\n\r\n")
+            body = metrics.exposition()
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            writer.write(head.encode() + body)
+            await writer.drain()
+        writer.close()
+
+    return await asyncio.start_unix_server(answer, run / "metrics.sock")

@@ -1,0 +1,53 @@
+"""``./hams staff``."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Annotated
+
+import typer
+
+from api.cli.say import ROOT, Failure
+
+app = typer.Typer(help="Accounts of the people who answer.", rich_markup_mode=None)
+
+
+@app.callback()
+def _accounts() -> None:
+    """Accounts of the people who answer."""
+
+
+@app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name to sign in with.")],
+    role: Annotated[str, typer.Option(metavar="ROLE", help="counsellor, supervisor, office, editor, clinical, security, publisher or admin.")],
+    desk: Annotated[list[str] | None, typer.Option(metavar="DESK", help="A desk of theirs; may be given more than once.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Make an account; prints a one-time password and the TOTP secret, which are kept nowhere in the open."""
+    from api.cli.casework import open_database
+    from api.conversations.sealing import Keyring
+    from api.settings import load_settings
+    from api.staff.accounts import NameTaken, NotAnAccount, add_staff
+    from api.staff.passwords import Passwords
+
+    settings = load_settings(os.environ, ROOT)
+    with open_database(settings) as database:
+        try:
+            with database.engine.connect().execution_options(hams_writes=True) as connection, connection.begin():
+                made = add_staff(
+                    connection, username=name, role=role, desks=desk or (), passwords=Passwords(),
+                    keyring=Keyring(settings.secret_keys), random_bytes=os.urandom, now=time.time(),
+                )  # fmt: skip
+        except (NotAnAccount, NameTaken) as refused:
+            raise Failure(str(refused)) from None
+    if as_json:
+        print(json.dumps({
+            "id": made.id, "username": made.username, "role": role, "desks": sorted(set(desk or ())),
+            "password": made.password, "otpauth": made.otpauth_uri,
+        }))  # fmt: skip
+        return
+    print(f"name      {made.username}\npassword  {made.password}\nTOTP      {made.otpauth_uri}")
+    print("Hand these over in person: they are not shown again. The password is changed at the first sign-in.")

@@ -1,0 +1,102 @@
+"""``./hams understand``: what the engine and the safety gate make of a message, with no talk around it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, BinaryIO, TextIO
+
+import typer
+
+from api.cli.say import ROOT
+
+Judge = Callable[[str], Awaitable[dict[str, Any]]]
+
+
+class BadLine(Exception):
+    """A line that cannot be read, or a message no answer was to be had for; says which, never what it was."""
+
+
+def understand() -> None:
+    """Read {"text": …} a line from standard input, write what was understood a line to standard output, in order.
+
+    A bad line gives {"error": …} and the rest goes on; exit status 1 at the end if there was any.
+    """
+    from api.cli.engine_process import an_engine
+    from api.settings import load_settings
+
+    settings = load_settings(os.environ, ROOT)
+    with an_engine(settings) as socket:
+        bad = asyncio.run(_with_engine(socket, sys.stdin.buffer, sys.stdout))
+    raise typer.Exit(1 if bad else 0)
+
+
+async def judge_lines(lines: Iterable[bytes], out: TextIO, judge: Judge) -> int:
+    """Judge each line and write the outcome at once; how many were bad."""
+    bad = 0
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            answer = await judge(read_line(line))
+        except BadLine as problem:
+            bad += 1
+            answer = {"error": str(problem)}
+        out.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        out.flush()
+    return bad
+
+
+def read_line(line: bytes) -> str:
+    """The text of a line.
+
+    Raises:
+        BadLine: it is not one.
+    """
+    try:
+        asked = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise BadLine("not UTF-8") from None
+    except (ValueError, RecursionError):
+        raise BadLine("not JSON") from None
+    if not isinstance(asked, dict) or not isinstance(asked.get("text"), str):
+        raise BadLine('not an object with a "text" that is a string')
+    text: str = asked["text"]
+    return text
+
+
+async def _with_engine(socket: Any, lines: BinaryIO, out: TextIO) -> int:
+    from api.engine import EngineClient, EngineUnavailable
+    from api.scripts.release import load_release
+    from safety.danger import find_danger
+    from safety.exit import is_exit
+    from safety.message_text import MessageText
+
+    release = load_release(ROOT / "scripts")
+    client = EngineClient(socket, lambda _digest: {})
+
+    async def judge(text: str) -> dict[str, Any]:
+        try:
+            understood = await client.understand(MessageText(text))
+        except EngineUnavailable as error:
+            raise BadLine(f"the engine gave no answer ({error.code})") from None
+        by_rule = find_danger(text, release.danger)
+        return {
+            "exit": is_exit(text, release.exits),
+            "intent": understood.intent,
+            "confidence": round(understood.confidence, 4),
+            "flags": list(understood.flags),
+            "dialect": understood.dialect,
+            "script": understood.script,
+            "language": understood.language,
+            # safety.md: rules or model, whichever is more worried
+            "urgent": understood.alarm == "now" or (by_rule is not None and by_rule.level == "now"),
+        }
+
+    try:
+        return await judge_lines(lines, out, judge)
+    finally:
+        await client.close()

@@ -1,0 +1,109 @@
+"""Effects a turn asks for, carried out in one transaction before any reply is sent.
+
+architecture.md, decision 3: commands first (committed), then replies. Each carries an id; a turn that runs again
+after a crash asks for the same ids, and what was obeyed once is not obeyed twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from api.handoffs.tickets import OpenHandoff, Ticket, open_handoff, withdraw
+from api.observability.metrics import TICKETS
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """For whom commands are carried out: everything a ticket must know that the engine does not."""
+
+    person: str
+    channel: str
+    generation: int
+    country: str
+    place: str
+    variant: str
+    language: str
+    sender: str
+    repeat_key: str
+    sealed_address: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What carrying out left for the rest of the turn."""
+
+    tickets: tuple[Ticket, ...] = ()
+    withdrawn: tuple[Ticket, ...] = ()
+    forget: bool = False
+    safe_word: bool = False
+    variant: str | None = None
+    place: str = ""
+
+
+def carry_out(
+    connection: sa.Connection, asker: Asker, commands: Sequence[Mapping[str, Any]], *, now: float,
+    new_id: Callable[[], str],
+) -> Done:
+    """Obey the commands of one turn, in order.
+
+    Raises:
+        api.handoffs.tickets.NotATicket: a command is not made of known codes.
+    """
+    opened: list[Ticket] = []
+    withdrawn: list[Ticket] = []
+    forget = safe_word = False
+    variant: str | None = None
+    place = ""
+    for command in commands:
+        match command["kind"]:
+            case "open_handoff":
+                opened.append(open_handoff(connection, _handoff(asker, command), new_id=new_id(), now=now))
+                TICKETS.labels(command["band"]).inc()
+            case "withdraw_handoff":
+                withdrawn += withdraw(connection, asker.person, now=now, command_id=command["id"])
+            case "forget":
+                withdrawn += withdraw(connection, asker.person, now=now, command_id=command["id"])
+                forget = True
+            case "make_safe_word":
+                safe_word = True
+            case "set_language":
+                variant = str(command["variant"])
+            case "set_place":
+                place = str(command["place"])
+    return Done(tuple(opened), tuple(withdrawn), forget, safe_word, variant, place)
+
+
+def danger_command(turn: str) -> dict[str, Any]:
+    """Danger found by rule at the door: RED, whatever becomes of the turn."""
+    return {"id": f"{turn[:24]}-danger", "kind": "open_handoff", "band": "RED", "reasons": ["danger_rule"]}
+
+
+def wish_command(turn: str, band: str = "UNKNOWN", reasons: Sequence[str] = ("wish",)) -> dict[str, Any]:
+    """A wish for a person taken by the gateway itself while the engine is away."""
+    return {"id": f"{turn[:24]}-static", "kind": "open_handoff", "band": band, "reasons": list(reasons), "wish": True}
+
+
+def _handoff(asker: Asker, command: Mapping[str, Any]) -> OpenHandoff:
+    return OpenHandoff(
+        command_id=str(command["id"]),
+        person=asker.person,
+        channel=asker.channel,
+        generation=asker.generation,
+        country=asker.country,
+        band=str(command["band"]),
+        variant=asker.variant,
+        language=asker.language,
+        sender=asker.sender,
+        repeat_key=asker.repeat_key,
+        reply_address=asker.sealed_address,
+        place=asker.place,
+        lane=str(command.get("lane") or ""),
+        sets=tuple(command.get("sets") or ()),
+        reasons=tuple(command.get("reasons") or ()),
+        wish=bool(command.get("wish")),
+        call=bool(command.get("call")),
+    )

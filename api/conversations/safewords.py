@@ -1,0 +1,161 @@
+"""Safe words: two plain words, made by the system, that alone bring back what was agreed after an exit.
+
+safety.md: "Safe words are made by the system (two plain words), stored as HMAC and looked up for every message, so that
+timing tells nothing." A safe word belongs to the number it was given to: forty thousand pairs are enough against the
+few messages a number may send, not against everybody's words at once. Whoever reads the table without the quarter's
+key sees neither words nor people.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgpack  # type: ignore[import-untyped, unused-ignore]
+import sqlalchemy as sa
+
+from api.conversations.keys import PeriodKeys, quarter_of
+from api.conversations.optouts import quarters_in_force
+from api.conversations.sealing import CannotOpen, open_under, seal_under
+from api.database import metadata
+
+_USE = "safewords"
+_PADDED = 512  # every record has one length, and so has the decoy that is opened when there is none
+
+safe_words = sa.Table(
+    "safe_words",
+    metadata,
+    sa.Column("mark", sa.LargeBinary(32), primary_key=True),
+    sa.Column("owner", sa.LargeBinary(32), nullable=False, index=True),
+    sa.Column("quarter", sa.String(8), nullable=False, index=True),
+    sa.Column("record", sa.LargeBinary, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SafeWord:
+    """What to tell the person, once: the only place where the words themselves are."""
+
+    words: str = field(repr=False)
+
+
+@cache
+def word_lists() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """First and second words, from ``safewords.txt``: two blocks parted by an empty line, ``#`` begins a remark."""
+    text = (Path(__file__).parent / "safewords.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    first, second = "\n".join(lines).strip().split("\n\n")
+    return tuple(first.split()), tuple(second.split())
+
+
+def make(
+    connection: sa.Connection, keys: PeriodKeys, person: str, record: dict[str, Any], now: float,
+    fold: Callable[[str], str],
+) -> SafeWord:
+    """Make two words for this number; those it had before are void.
+
+    Args:
+        record: what was agreed (codes, a safe contact); at most half a kilobyte when packed.
+        fold: how every message is folded before :func:`recognise` sees it (``safety``'s).
+    """
+    first, second = word_lists()
+    words = f"{_pick(first, keys.random_bytes)} {_pick(second, keys.random_bytes)}"
+    forget(connection, keys, person, now)
+    _store(connection, keys, person, fold(words), record, now)
+    return SafeWord(words)
+
+
+def recognise(
+    connection: sa.Connection, keys: PeriodKeys, person: str, folded: str, now: float
+) -> dict[str, Any] | None:
+    """What was agreed, if this whole folded message is this number's safe word. Called for every message.
+
+    Word or not, the same is done: a fingerprint for each quarter, one look-up, one record opened.
+    """
+    quarters = quarters_in_force(now)
+    secrets = {quarter: keys.key(_USE, quarter) for quarter in quarters}
+    marks = [_mark(secrets[quarter], b"word", person, folded) for quarter in quarters]
+    row = connection.execute(sa.select(safe_words).where(safe_words.c.mark.in_(marks))).first()
+    if row is None:
+        _decoy(secrets[quarters[0]])
+        return None
+    try:
+        return _opened(secrets[row.quarter], row.record, row.mark)
+    except CannotOpen:
+        return None
+
+
+def renew(connection: sa.Connection, keys: PeriodKeys, person: str, folded: str, now: float) -> bool:
+    """Carry a safe word that was just used over into this quarter; whether there was one."""
+    record = recognise(connection, keys, person, folded, now)
+    if record is None:
+        return False
+    forget(connection, keys, person, now)
+    _store(connection, keys, person, folded, record, now)
+    return True
+
+
+def forget(connection: sa.Connection, keys: PeriodKeys, person: str, now: float) -> None:
+    """This number has no safe word any more."""
+    owners = [_mark(keys.key(_USE, quarter), b"owner", person, "") for quarter in quarters_in_force(now)]
+    connection.execute(sa.delete(safe_words).where(safe_words.c.owner.in_(owners)))
+
+
+def purge(connection: sa.Connection, keys: PeriodKeys, now: float) -> int:
+    """What lapsed with its quarter goes, and the quarter's key with it; how many rows went."""
+    in_force = quarters_in_force(now)
+    gone = connection.execute(sa.delete(safe_words).where(safe_words.c.quarter.not_in(in_force)))
+    keys.destroy_before(_USE, min(in_force))
+    return int(gone.rowcount)
+
+
+def _store(
+    connection: sa.Connection, keys: PeriodKeys, person: str, folded: str, record: dict[str, Any], now: float
+) -> None:
+    quarter = quarter_of(now)
+    key = keys.key(_USE, quarter)
+    mark = _mark(key, b"word", person, folded)
+    connection.execute(sa.insert(safe_words).values(
+        mark=mark, owner=_mark(key, b"owner", person, ""), quarter=quarter,
+        record=seal_under(_sealing(key), _padded(record), mark, keys.random_bytes),
+    ))
+
+
+def _opened(key: bytes, sealed: bytes, mark: bytes) -> dict[str, Any]:
+    plain = open_under(_sealing(key), sealed, mark)
+    record: dict[str, Any] = msgpack.unpackb(plain[2 : 2 + int.from_bytes(plain[:2])], raw=False)
+    return record
+
+
+def _decoy(key: bytes) -> None:
+    sealed, mark = _decoy_record(key)
+    _opened(key, sealed, mark)
+
+
+@lru_cache(maxsize=2)
+def _decoy_record(key: bytes) -> tuple[bytes, bytes]:
+    return seal_under(_sealing(key), _padded({}), bytes(32), lambda length: bytes(length)), bytes(32)
+
+
+def _padded(record: dict[str, Any]) -> bytes:
+    plain: bytes = msgpack.packb(record, use_bin_type=True)
+    if len(plain) > _PADDED - 2:
+        raise ValueError("what a safe word brings back must fit in half a kilobyte")
+    return (len(plain).to_bytes(2) + plain).ljust(_PADDED, b"\0")
+
+
+def _pick(words: tuple[str, ...], random_bytes: Callable[[int], bytes]) -> str:
+    return words[int.from_bytes(random_bytes(8)) % len(words)]  # the bias of 64 bits over 200 words is nil
+
+
+def _mark(key: bytes, what: bytes, person: str, folded: str) -> bytes:
+    return hmac.digest(key, b"\0".join((what, person.encode(), folded.encode("utf-8", "surrogatepass"))), "sha256")
+
+
+def _sealing(key: bytes) -> bytes:
+    """A key of its own for sealing: the quarter's key makes fingerprints."""
+    return hmac.digest(key, b"seal records", "sha256")

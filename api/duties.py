@@ -1,0 +1,109 @@
+"""What a gateway does beside answering: exits made good, silence purged, owed answers said, keys destroyed.
+
+Each duty is a short pass that may fail and is tried again; none of them holds a word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from api.channels.address import country_of, parse_address
+from api.channels.twilio import erasure
+from api.conversations import optouts, owed, safewords, tombstones
+from api.conversations.keys import PeriodKeys
+from api.conversations.store import ConversationStore, StoreUnavailable
+from api.database import Database, DatabaseUnavailable
+from api.observability.errors import report
+from api.observability.logs import warn
+from api.observability.metrics import ERASURE_OLDEST
+from api.outbox import Outbox
+from api.scripts.current import Releases
+from api.scripts.render import Audience, render
+from safety.message_text import MessageText
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """Everything that runs in the background of one gateway; every pass is safe to run on each node."""
+
+    store: ConversationStore
+    database: Database
+    keys: PeriodKeys
+    outbox: Outbox
+    releases: Releases
+    clock: Callable[[], float]
+    production: bool
+
+    async def run(self) -> None:
+        """Look after everything, for ever; ends by cancellation."""
+        while True:
+            for duty in (self.make_exits_good, self.purge_silence, self.say_what_is_owed, self.measure):
+                try:
+                    await duty()
+                except (StoreUnavailable, DatabaseUnavailable) as away:
+                    warn("duty_waits", name=duty.__name__, error=type(away).__name__)
+                except Exception as failure:
+                    report(failure)
+                    warn("duty_failed", name=duty.__name__, error=type(failure).__name__)
+            await asyncio.sleep(2.0)
+
+    async def make_exits_good(self) -> None:
+        """Exits that Redis could not be told of (architecture.md, decision 4)."""
+        waiting = await self.database.read(tombstones.pending)
+        if waiting:
+            done = await self.store.apply_pending(waiting)
+            await self.database.write(lambda c: tombstones.forget_pending(c, done))
+
+    async def purge_silence(self) -> None:
+        """Overwrite what has been silent for its time: Redis's own expiry erases nothing."""
+        await self.store.purge_idle()
+
+    async def say_what_is_owed(self) -> None:
+        """After a crash: "please write again", neutral, unless the person left since."""
+        now = self.clock()
+        for answer in await self.database.read(lambda c: owed.overdue(c, self.keys, now)):
+            await self._say_owed(answer, now)
+        await self.database.write(lambda c: self._purge(c, now))
+
+    async def measure(self) -> None:
+        """The age of the oldest thing the provider still has of us."""
+        now = self.clock()
+        age = await self.database.read(lambda c: erasure.oldest_age(c, now))
+        ERASURE_OLDEST.set(age or 0.0)
+        if age is not None and age > erasure.ALARM_AGE_S:
+            warn("erasure_late", seconds=int(age))
+
+    async def _say_owed(self, answer: owed.OwedAnswer, now: float) -> None:
+        # struck first: of two nodes that see it one says it, and a second crash costs a reply, never doubles one
+        if not await self.database.write(lambda c: owed.take(c, answer.sid_mark)):
+            return
+        address = parse_address(answer.address)
+        audience = Audience(
+            variant="msa", channel=answer.channel, country=country_of(address) or "XX", place=None,
+            production=self.production, today=datetime.fromtimestamp(now, UTC).date(),
+        )
+        body = render(self.releases.get(""), "write_again", {}, audience)
+        sent = await self.outbox.send(address, answer.sender, MessageText(body), answer.person, answer.generation)
+        if sent.sid:
+            await self.database.write(
+                lambda c: erasure.note(c, [erasure.Copy(sent.sid)], now=now, due_at=now + erasure.SETTLES_AFTER_S)
+            )
+
+    def _purge(self, connection: object, now: float) -> None:
+        for module in (owed, safewords, optouts):
+            module.purge(connection, self.keys, now)  # type: ignore[arg-type]
+
+
+@contextlib.asynccontextmanager
+async def on_duty(*tasks: asyncio.Task[None]):  # type: ignore[no-untyped-def]
+    """Run background tasks for as long as the gateway serves."""
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,463 @@
+"""The one path every message walks. Read this file first.
+
+    signature (webhooks.py) → exit → opt-out → duplicate → danger by rule → limits → live talk or engine turn under
+    the conversation's lock → commands committed → replies sent → sids into the erasure ledger
+
+The order is safety.md's and is final. Whatever breaks on the way, the person is answered or deliberately met with
+silence, and nothing here raises a word of theirs at anybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from api.channels.address import canonical, country_of, country_of_number
+from api.channels.twilio import erasure
+from api.channels.twilio.parse import Inbound as Message
+from api.commands import Asker, Done, carry_out, danger_command, wish_command
+from api.conversations import owed, safewords
+from api.conversations.identity import person_of, sid_mark
+from api.conversations.keys import PeriodKeys, quarter_of
+from api.conversations.optouts import opt_in, opt_out
+from api.conversations.sealing import Keyring
+from api.conversations.store import Arrival, ConversationStore, Fence, LeftMeanwhile, Refused, StoreUnavailable
+from api.conversations.tombstones import defer_wipe
+from api.database import Database, DatabaseUnavailable
+from api.degraded import answer_without_engine
+from api.engine import EngineClient, EngineUnavailable, Reply, Understood
+from api.handoffs.relay import Relay
+from api.handoffs.tickets import Ticket, mark_left, note_inbound, open_ticket_of
+from api.observability import metrics
+from api.observability.errors import report
+from api.observability.logs import warn
+from api.outbox import Outbox
+from api.record import IDLE_CLOSES_S, Record
+from api.scripts.current import Releases
+from api.scripts.render import Audience, merge, render_with_codes, variant_for
+from safety.danger import find_danger
+from safety.exit import is_exit
+from safety.folding import fold
+from safety.message_text import MessageText
+from safety.optout import is_opt_in, is_opt_out
+
+TICKET_KEEPS_S = 3 * 24 * 3600
+"""safety.md: who waits for a person or talks to one is never hung up on; longer than the ladder and the window."""
+
+_RECENT_PEOPLE = 5_000
+_RECENT_SIDS = 40
+
+
+@dataclass(slots=True)
+class Deps:
+    """What the path needs; wired once in ``app.py``."""
+
+    store: ConversationStore
+    database: Database
+    keyring: Keyring
+    keys: PeriodKeys
+    engine: EngineClient
+    outbox: Outbox
+    relay: Relay
+    releases: Releases
+    eraser: erasure.Eraser
+    clock: Callable[[], float]
+    country_default: str
+    production: bool
+    new_id: Callable[[], str] = field(default=lambda: uuid.uuid4().hex)
+    queue_changed: Callable[[], Awaitable[None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Who:
+    """One message's person, made once at the door."""
+
+    person: str
+    mark: str
+    country: str
+
+
+class Line:
+    """Answers messages. One a gateway process."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._d = deps
+        self._recent: OrderedDict[str, list[str]] = OrderedDict()
+
+    async def receive(self, message: Message) -> str:
+        """Walk one genuine message down the path; returns what became of it, as a code for metrics and logs."""
+        began = self._d.clock()
+        who = self._who(message)
+        outcome = await self._walk(message, who, began)
+        metrics.INBOUND.labels(message.channel, outcome).inc()
+        metrics.TURN_SECONDS.observe(max(0.0, self._d.clock() - began))
+        return outcome
+
+    async def _walk(self, message: Message, who: _Who, began: float) -> str:
+        release = self._d.releases.live()
+        if is_exit(message.body.reveal(), release.exits):  # pure, first, always
+            return await self._leave(message, who, began)
+        if is_opt_in(message.body.reveal()):
+            await self._try_write(lambda c: opt_in(c, self._d.keys, who.person, message.channel, began))
+        danger = find_danger(message.body.reveal(), release.danger)
+        level = danger.level if danger is not None else ""
+        try:
+            arrival = await self._d.store.arrive(who.person, message.channel, who.mark, began)
+        except StoreUnavailable:
+            return await self._without_store(message, who, level)
+        if arrival.duplicate != "no":
+            return "duplicate"
+        if arrival.quiet and level != "now":  # a straggler of an exit lights up no phone
+            await self._noted_and_done(message, arrival)
+            return "quiet"
+        if arrival.over and level != "now":
+            return await self._over_limit(message, who, arrival)
+        return await self._turn(message, who, arrival, level)
+
+    # -- the exit ----------------------------------------------------------------------------------------------
+
+    async def _leave(self, message: Message, who: _Who, began: float) -> str:
+        """Wipe first, then everything else; in every state, whatever is down (safety.md, "The safety exit")."""
+        try:
+            left = await self._d.store.exit(who.person, who.mark)
+            metrics.EXIT_SECONDS.observe(max(0.0, self._d.clock() - began))
+            if left.replayed:
+                return "duplicate"
+        except StoreUnavailable:
+            generation = self._d.store.exit_locally(who.person)
+            await self._try_write(lambda c: defer_wipe(c, who.person, generation))
+        now = self._d.clock()
+        sids = [*self._recent.pop(who.person, []), message.sid]
+        opted_out = is_opt_out(message.body.reveal())
+
+        def leave(connection: Any) -> tuple[Ticket, ...]:
+            ended = mark_left(connection, who.person, now=now)
+            owed.release(connection, who.person)
+            erasure.note(connection, erasure.copies_of(message), now=now, due_at=now)
+            erasure.hurry(connection, sids, now)
+            if opted_out:
+                opt_out(connection, self._d.keys, who.person, message.channel, now)
+            return ended
+
+        ended = await self._try_write(leave) or ()
+        for ticket in ended:
+            try:
+                await self._d.relay.person_left(ticket.id)
+            except RedisError:
+                warn("relay_forget_failed")  # the words lapse in ten minutes, sealed
+        if ended:
+            await self._queue_changed()
+        self._d.eraser.wake()
+        return "opt_out" if opted_out else "exit"
+
+    # -- one turn ----------------------------------------------------------------------------------------------
+
+    async def _turn(self, message: Message, who: _Who, arrival: Arrival, danger: str) -> str:
+        debt = asyncio.create_task(self._owe(message, who, arrival))  # durable while the turn is thought about
+        try:
+            async with self._d.store.turn(arrival) as fence:
+                return await self._answer(message, who, arrival, fence, danger, debt)
+        except LeftMeanwhile:
+            await debt
+            await self._settle(who, ())
+            return "quiet"
+        except StoreUnavailable:
+            return await self._without_store(message, who, danger)
+        finally:
+            await debt
+
+    async def _answer(
+        self, message: Message, who: _Who, arrival: Arrival, fence: Fence, danger: str, debt: asyncio.Task[None]
+    ) -> str:
+        now = self._d.clock()
+        ticket = await self._open_ticket(who, message)
+        record = Record.of(fence.state)
+        if ticket is None and now - record.at > IDLE_CLOSES_S:
+            record = Record(release=self._d.releases.live().digest)
+        record.release = record.release if self._d.releases.holds(record.release) else self._d.releases.live().digest
+        record.at = now
+        words = len(message.body.reveal().split())
+        done = Done()
+        if ticket is not None and ticket.state == "claimed":
+            outcome, replies, commands = await self._live(message, who, ticket, record, danger)
+        elif message.has_media or message.location:
+            outcome, replies, commands = self._media(message, record, danger, who)
+        else:
+            outcome, replies, commands = await self._engine_turn(message, who, record, ticket, danger, words)
+        if commands:
+            done = await self._commit(message, who, record, fence, commands)
+        if done.variant is not None:
+            record.variant = done.variant
+        record.place = done.place or record.place
+        if done.forget:
+            await self._d.store.forget(who.person)
+        values = await self._make_safe_word(who, record) if done.safe_word else {}
+        open_ticket = (ticket is not None and not done.withdrawn) or bool(done.tickets)
+        saved = await self._d.store.save(
+            who.person, message.channel, record.as_kept(), fence, TICKET_KEEPS_S if open_ticket else 30 * 60
+        )
+        if isinstance(saved, Refused):  # the person left, or the turn went to somebody else: nothing is said
+            return "quiet"
+        await debt
+        sids = await self._say(message, who, record, replies, fence.generation, values)
+        await self._settle(who, sids)
+        await self._d.store.finish(arrival, fence)
+        return outcome
+
+    async def _engine_turn(
+        self, message: Message, who: _Who, record: Record, ticket: Ticket | None, danger: str, words: int
+    ) -> tuple[str, Sequence[Reply], Sequence[Mapping[str, Any]]]:
+        """The engine's turn, or the static one when it gives none. Danger by rule is committed either way."""
+        alarm = [danger_command(who.mark)] if danger == "now" else []
+        safe_word = await self._recognise(message, who.person, record)
+        facts = {
+            "turn": who.mark, "country": who.country, "channel": message.channel, "danger": danger,
+            "ticket": "queued" if ticket is not None else "", "release": record.release, "safe_word": safe_word,
+        }
+        try:
+            turn = await self._d.engine.turn(record.engine, message.body, facts)
+        except EngineUnavailable as failure:
+            metrics.ENGINE_FAILURES.inc()
+            warn("engine_unavailable", code=failure.code)
+            static = answer_without_engine(
+                self._d.releases.get(record.release).instruments, record.engine, message.body.reveal(),
+                good_time=record.good_time, danger=danger,
+            )
+            record.engine = static.state
+            asked = [wish_command(who.mark, static.band, static.reasons) | {"wish": static.wish}] if static.band else []
+            return "degraded", static.replies, [*alarm, *asked]
+        metrics.DECIDED.labels(turn.policy).inc()
+        record.engine = turn.state
+        record.good_time = turn.state.get("loop") != "opening"
+        record.hear(turn.understood.dialect, turn.understood.language, words)
+        return "answered", turn.replies, [*alarm, *turn.commands]
+
+    async def _live(
+        self, message: Message, who: _Who, ticket: Ticket, record: Record, danger: str
+    ) -> tuple[str, Sequence[Reply], Sequence[Mapping[str, Any]]]:
+        """A counsellor is there: the words go to them and nowhere else. Danger still rings."""
+        replies: list[Reply] = []
+        if message.has_media:
+            replies.append(Reply("media_voice", {}))
+        elif message.location:
+            replies.append(Reply("location_received", {}))
+        if message.body:
+            try:
+                kept = await self._d.relay.to_counsellor(ticket.id, message.body)
+            except RedisError:
+                kept = None
+            if kept is None:
+                replies.append(Reply("live_not_shown", {}))
+        await self._try_write(lambda c: note_inbound(c, ticket.id, self._d.clock()))
+        alarm = danger if danger == "now" else await self._model_alarm(message.body)
+        if alarm != "now":
+            return "relayed", replies, []
+        replies.append(Reply("danger_emergency" if ticket.band != "RED" else "danger_bare", {}))
+        return "relayed", replies, [danger_command(who.mark)]
+
+    async def _model_alarm(self, body: MessageText) -> str:
+        """The model's opinion beside the relay: a parse-only call (safety.md, "Order at the door")."""
+        try:
+            understood: Understood = await self._d.engine.understand(body)
+        except EngineUnavailable:
+            return ""
+        return understood.alarm
+
+    def _media(
+        self, message: Message, record: Record, danger: str, who: _Who
+    ) -> tuple[str, Sequence[Reply], Sequence[Mapping[str, Any]]]:
+        """Media are never fetched. Before the good time the opening is all there is to say."""
+        alarm = [danger_command(who.mark)] if danger == "now" else []
+        name = "media_voice" if message.has_media else "location_received"
+        if not record.good_time:
+            return "answered", (*(Reply("danger_bare", {}) for _ in alarm), Reply("opening", {})), alarm
+        return "answered", (*(Reply("danger_emergency", {}) for _ in alarm), Reply(name, {})), alarm
+
+    async def _commit(
+        self, message: Message, who: _Who, record: Record, fence: Fence, commands: Sequence[Mapping[str, Any]]
+    ) -> Done:
+        """Commands first, committed; a person must not be told that somebody comes before it is written down."""
+        asker = Asker(
+            person=who.person, channel=message.channel, generation=fence.generation, country=who.country,
+            place=record.place, variant=self._variant(record), language=record.language or "ar", sender=message.to,
+            repeat_key=self._d.keyring.mac(f"repeat:{quarter_of(self._d.clock())}", who.person.encode()).hex()[:32],
+            sealed_address=self._d.keyring.seal("reply", message.sender.wire.encode(), who.person.encode()),
+        )
+        now = self._d.clock()
+        try:
+            done = await self._d.database.write(
+                lambda c: carry_out(c, asker, commands, now=now, new_id=self._d.new_id)
+            )
+        except DatabaseUnavailable:
+            warn("commands_not_committed", count=len(commands))
+            metrics.INBOUND.labels(message.channel, "uncommitted").inc()
+            return Done()
+        for ticket in done.withdrawn:
+            await self._d.relay.forget(ticket.id)
+        await self._queue_changed()
+        return done
+
+    async def _say(
+        self, message: Message, who: _Who, record: Record, replies: Sequence[Reply], generation: int,
+        values: Mapping[str, str], *, in_hand: bool = False,
+    ) -> list[str]:
+        """Render, merge and send; one turn is one message, so that its order is certain. Returns the sids."""
+        release = self._d.releases.get(record.release)
+        audience = Audience(
+            variant=self._variant(record), channel=message.channel, country=who.country, place=record.place or None,
+            production=self._d.production, today=datetime.fromtimestamp(self._d.clock(), UTC).date(),
+        )
+        bodies: list[str] = []
+        for reply in replies:
+            rendered = render_with_codes(release, reply.name, {**reply.values, **values}, audience)
+            for code in rendered.codes:
+                warn("render", code=code, name=reply.name)
+            bodies.append(rendered.body)
+        sids: list[str] = []
+        for body in merge(bodies):
+            sent = await self._d.outbox.send(
+                message.sender, message.to, MessageText(body), who.person, generation, in_hand=in_hand
+            )
+            if sent.outcome == "withdrawn":
+                break
+            if sent.sid:
+                sids.append(sent.sid)
+        return sids
+
+    # -- when parts are missing --------------------------------------------------------------------------------
+
+    async def _without_store(self, message: Message, who: _Who, danger: str) -> str:
+        """Redis is gone: the static answer to the message in hand, RED tickets to SQL, nothing else."""
+        now = self._d.clock()
+        generation = self._d.store.tombstones.floor(who.person, now)
+        record = Record(release=self._d.releases.live().digest)
+        names = ("danger_bare", "opening") if danger == "now" else ("opening",)
+        if danger == "now":
+            fence = _Generation(generation)
+            await self._commit(message, who, record, fence, [danger_command(who.mark)])  # type: ignore[arg-type]
+        replies = [Reply(name, {}) for name in names]
+        sids = await self._say(message, who, record, replies, generation, {}, in_hand=True)
+        await self._try_write(lambda c: self._note(c, message, sids, now))
+        return "static"
+
+    async def _over_limit(self, message: Message, who: _Who, arrival: Arrival) -> str:
+        """Counts only change order and speed: said once when it begins, then silence; danger never comes here."""
+        if arrival.over == "soft":
+            record = Record(release=self._d.releases.live().digest)
+            replies = [Reply("too_fast", {})]
+            sids = await self._say(message, who, record, replies, arrival.generation, {})
+            await self._try_write(lambda c: self._note(c, message, sids, self._d.clock()))
+            await self._d.store.finish(arrival)
+        else:
+            await self._noted_and_done(message, arrival)
+        return "over_limit"
+
+    # -- small steps -------------------------------------------------------------------------------------------
+
+    def _who(self, message: Message) -> _Who:
+        address = canonical(message.sender)
+        return _Who(
+            person=person_of(self._d.keyring, address),
+            mark=sid_mark(self._d.keyring, message.sid),
+            country=country_of(message.sender) or country_of_number(message.to) or self._d.country_default,
+        )
+
+    def _variant(self, record: Record) -> Any:
+        return record.variant or variant_for(record.dialect or None, record.language or None)
+
+    async def _open_ticket(self, who: _Who, message: Message) -> Ticket | None:
+        try:
+            return await self._d.database.read(lambda c: open_ticket_of(c, who.person, message.channel))
+        except DatabaseUnavailable:
+            return None
+
+    async def _owe(self, message: Message, who: _Who, arrival: Arrival) -> None:
+        """An answer is owed, and the provider's copies are to be erased: durable before the turn is over."""
+        now = self._d.clock()
+        debt = owed.OwedAnswer(
+            sid_mark=who.mark, person=who.person, channel=message.channel, address=message.sender.wire,
+            sender=message.to, generation=arrival.generation,
+        )
+
+        def write(connection: Any) -> None:
+            owed.owe(connection, self._d.keys, debt, now)
+            erasure.note(connection, erasure.copies_of(message), now=now, due_at=now + erasure.SETTLES_AFTER_S)
+
+        await self._try_write(write)
+
+    async def _settle(self, who: _Who, sids: Sequence[str]) -> None:
+        """The answer is handed over: nothing is owed, and what was sent is to be erased."""
+        now = self._d.clock()
+        if sids:
+            self._remember(who.person, sids)
+
+        def write(connection: Any) -> None:
+            owed.settle(connection, [who.mark])
+            erasure.note(connection, [erasure.Copy(s) for s in sids], now=now, due_at=now + erasure.SETTLES_AFTER_S)
+
+        await self._try_write(write)
+
+    def _note(self, connection: Any, message: Message, sids: Sequence[str], now: float) -> None:
+        copies = [*erasure.copies_of(message), *(erasure.Copy(sid) for sid in sids)]
+        erasure.note(connection, copies, now=now, due_at=now + erasure.SETTLES_AFTER_S)
+
+    async def _noted_and_done(self, message: Message, arrival: Arrival) -> None:
+        await self._try_write(lambda c: self._note(c, message, (), self._d.clock()))
+        await self._d.store.finish(arrival)
+
+    async def _recognise(self, message: Message, person: str, record: Record) -> bool:
+        """Looked up for every message of a talk's opening, so that timing tells nothing."""
+        if record.good_time:
+            return False
+        folded, now = fold(message.body.reveal()), self._d.clock()
+        return await self._try_read(lambda c: safewords.recognise(c, self._d.keys, person, folded, now)) is not None
+
+    async def _make_safe_word(self, who: _Who, record: Record) -> dict[str, str]:
+        made = await self._try_write(
+            lambda c: safewords.make(c, self._d.keys, who.person, {"variant": record.variant}, self._d.clock(), fold)
+        )
+        return {"safe_word": made.words} if made else {}
+
+    def _remember(self, person: str, sids: Sequence[str]) -> None:
+        known = self._recent.setdefault(person, [])
+        known.extend(sids)
+        del known[:-_RECENT_SIDS]
+        self._recent.move_to_end(person)
+        while len(self._recent) > _RECENT_PEOPLE:
+            self._recent.popitem(last=False)
+
+    async def _queue_changed(self) -> None:
+        if self._d.queue_changed is not None:
+            await self._d.queue_changed()
+
+    async def _try_write(self, act: Callable[[Any], Any]) -> Any:
+        """A write the person's answer does not wait for failing: noted, reported, gone on from."""
+        try:
+            return await self._d.database.write(act)
+        except DatabaseUnavailable as failure:
+            warn("database_unavailable", error=str(failure))
+            return None
+        except Exception as failure:
+            report(failure)
+            warn("write_failed", error=type(failure).__name__)
+            return None
+
+    async def _try_read(self, ask: Callable[[Any], Any]) -> Any:
+        try:
+            return await self._d.database.read(ask)
+        except DatabaseUnavailable:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Generation:
+    """Stands where a fence would when the store is gone: only the generation is known."""
+
+    generation: int

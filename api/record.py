@@ -1,0 +1,51 @@
+"""What the gateway keeps of a talk between two messages, beside the engine's state: codes, sealed by the store."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+IDLE_CLOSES_S = 6 * 60.0
+"""safety.md: six minutes of silence close a talk with the bot that has no open ticket, without a word."""
+
+
+@dataclass(slots=True)
+class Record:
+    """One talk on one channel.
+
+    Attributes:
+        engine: the engine's state; None begins anew.
+        at: when the person last wrote, seconds.
+        variant: the wording chosen by the person, or empty.
+        dialect: the dialect settled on; steady within a talk.
+        language: ``ar`` or ``en``, as last heard.
+        place: a place code, or empty.
+        release: digest of the script release the talk began with.
+        good_time: the person has said that it is a good time to write.
+    """
+
+    engine: dict[str, Any] | None = None
+    at: float = 0.0
+    variant: str = ""
+    dialect: str = ""
+    language: str = ""
+    place: str = ""
+    release: str = ""
+    good_time: bool = False
+
+    @classmethod
+    def of(cls, kept: dict[str, Any] | None) -> Record:
+        """The record as kept, or a new one."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{name: value for name, value in (kept or {}).items() if name in known})
+
+    def as_kept(self) -> dict[str, Any]:
+        """What is sealed."""
+        return asdict(self)
+
+    def hear(self, dialect: str | None, language: str, words: int) -> None:
+        """Settle on a wording: the first longer message decides, so that replies do not flip (issue: steady in a talk)."""
+        if words >= 2 and dialect and not self.dialect:
+            self.dialect = dialect
+        if language in ("ar", "en") and (words >= 2 or not self.language):
+            self.language = language

@@ -1,0 +1,534 @@
+"""The JSON API under ``/api/v1``: what the console uses and what outside checks may rely on (contract.md, HTTP).
+
+A sub-application of its own: JSON in, JSON out, every error a problem, described at ``openapi.json``. The routes are
+thin; who may do what to a ticket is decided in ``handoffs/claims.py``, who somebody is in ``staff/signin.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from fastapi import Depends, FastAPI, Request, Response, WebSocket
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from redis.asyncio import Redis
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import problems
+from api.conversations.sealing import Keyring
+from api.database import Database
+from api.handoffs import claims, queue
+from api.handoffs.live import Hub
+from api.handoffs.relay import LONGEST_MESSAGE, Outbox, Relay
+from api.handoffs.tables import OUTCOMES
+from api.handoffs.tickets import NoSuchStep, Ticket, find
+from api.problems import Problem
+from api.staff.accounts import Staff, colleague, desk_is_staffed, find_staff, may_see
+from api.staff.passwords import Passwords, WeakPassword
+from api.staff.sessions import IDLE_SECONDS, Sessions
+from api.staff.signin import Refused, SignIn, TooSoon
+from api.staff.tables import COUNTS
+from safety.message_text import MessageText
+
+LARGEST_BODY = 16 * 1024
+
+_TICKET_ID = re.compile(r"[0-9A-Za-z]{1,32}")
+_FORBIDDEN_IN_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+
+
+def source_of(connection: HTTPConnection) -> str:
+    """Where a request comes from. Behind a proxy the lead's settings decide otherwise; headers are not trusted here."""
+    return connection.client.host if connection.client else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What console and API need from the outside. Built once, in ``app.py``.
+
+    Args:
+        redis: a client that returns bytes.
+        public_url: ``HAMS_PUBLIC_URL``; https decides the cookie, its origin may call the API.
+    """
+
+    database: Database
+    redis: Redis
+    keyring: Keyring
+    outbox: Outbox
+    clock: Callable[[], float]
+    random_bytes: Callable[[int], bytes]
+    public_url: str = ""
+    demo: bool = False
+    passwords: Passwords = field(default_factory=Passwords)
+    source_of: Callable[[HTTPConnection], str] = source_of
+
+
+class Credentials(BaseModel):
+    """Who signs in. Arabic-Indic digits are as good as Western ones in the code."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+    username: str = Field(max_length=64)
+    password: SecretStr = Field(max_length=1024)
+    totp: SecretStr = Field(max_length=16)
+
+
+class NewPassword(BaseModel):
+    """A change of one's own password."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+    password: SecretStr = Field(max_length=1024)
+    new_password: SecretStr = Field(max_length=256)
+
+
+class Hands(BaseModel):
+    """The epoch the caller saw. With it, an act on what changed hands since is refused; without, ownership decides."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+    epoch: int | None = Field(default=None, ge=0, lt=2**53)
+
+
+class Transfer(Hands):
+    """To a colleague by name, or to a desk."""
+
+    to: str | None = Field(default=None, max_length=64)
+    desk: str | None = Field(default=None, max_length=32)
+
+
+class Close(Hands):
+    """How the talk ended, as a code."""
+
+    outcome: str = Field(default="other", max_length=24, json_schema_extra={"enum": list(OUTCOMES)})
+
+
+class Say(Hands):
+    """A counsellor's message to the person."""
+
+    text: SecretStr
+
+
+class Me(BaseModel):
+    """Who is signed in."""
+
+    username: str
+    role: str
+    desks: list[str]
+    idle_seconds: int = IDLE_SECONDS
+
+
+class Handoff(BaseModel):
+    """A person in the queue, in codes."""
+
+    id: str
+    band: str
+    priority: str
+    reasons: list[str]
+    sets: list[str]
+    country: str
+    place: str
+    channel: str
+    window_closes_at: str | None
+    variant: str
+    language: str
+    lane: str
+    desk: str
+    state: str
+    epoch: int
+    owner: str | None
+    waiting_since: str
+    flagged_at: str
+    acknowledged_at: str | None
+    repeat: int
+    left_chat: bool
+    wish: bool
+    call_wish: bool
+    outcome: str | None
+
+
+class Handoffs(BaseModel):
+    """The queue, most urgent first."""
+
+    handoffs: list[Handoff]
+
+
+class Sent(BaseModel):
+    """The message's number in this talk and what became of it."""
+
+    seq: int
+    state: str
+
+
+class ProblemBody(BaseModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] | None = None
+
+
+class Guard:
+    """In front of every request: same site, JSON, not too large; behind it: never stored, never sniffed.
+
+    SameSite=Strict keeps the cookie at home; Origin and Sec-Fetch-Site are the second lock (threats.md, web attacker).
+    """
+
+    def __init__(self, app: ASGIApp, origins: frozenset[str]) -> None:
+        self._app, self._origins = app, origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_unstored(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Cache-Control"] = "no-store"
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "no-referrer"
+            await send(message)
+
+        if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            await self._app(scope, receive, send_unstored)
+            return
+        headers = Headers(scope=scope)
+        if not same_site(headers, self._origins):
+            await problems.answer("foreign-origin")(scope, receive, send)
+            return
+        body = bytearray()
+        while True:
+            part = await receive()
+            if part["type"] == "http.disconnect":
+                return
+            body += part.get("body", b"")
+            if len(body) > LARGEST_BODY:
+                await problems.answer("too-large")(scope, receive, send)
+                return
+            if not part.get("more_body", False):
+                break
+        if body and headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+            await problems.answer("not-json-type")(scope, receive, send)
+            return
+        whole, given = bytes(body), False
+
+        async def replay() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": whole, "more_body": False}
+
+        await self._app(scope, replay, send_unstored)
+
+
+def same_site(headers: Headers, origins: frozenset[str]) -> bool:
+    """Whether a browser, if it is one, says that the request comes from our own pages."""
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    parts = urlsplit(origin)
+    return origin in origins or (parts.scheme in ("http", "https") and parts.netloc == headers.get("host"))
+
+
+def allowed_origins(public_url: str) -> frozenset[str]:
+    """The origin of the public address, if there is one."""
+    parts = urlsplit(public_url)
+    return frozenset({f"{parts.scheme}://{parts.netloc}"} if parts.netloc else ())
+
+
+def sessions_of(deps: Deps) -> Sessions:
+    """The sessions of a deployment; console and API read the same ones."""
+    return Sessions(
+        deps.redis, deps.keyring, clock=deps.clock, random_bytes=deps.random_bytes,
+        secure=deps.public_url.startswith("https://"),
+    )
+
+
+async def who_is(deps: Deps, sessions: Sessions, connection: HTTPConnection, *, touch: bool = True) -> Staff | None:
+    """The member of staff behind a request's cookie. The account is read each time: a role taken away is gone at once."""
+    session = await sessions.read(connection.cookies.get(sessions.cookie), touch=touch)
+    if session is None:
+        return None
+    member = await deps.database.read(lambda database: find_staff(database, session.staff))
+    return member if member is not None and member.credentials == session.credentials else None
+
+
+def build_v1(deps: Deps) -> FastAPI:
+    """The API as an application to mount at ``/api/v1``. Its hub is at ``.state.hub``: close it when stopping."""
+    described: dict[int | str, dict[str, Any]] = {
+        "default": {"model": ProblemBody, "description": "What was wrong (RFC 9457)"},
+        422: {"model": ProblemBody, "description": "A field is missing or wrong"},
+    }
+    app = FastAPI(
+        title="Hams", version="1", openapi_url="/openapi.json", docs_url=None, redoc_url=None, responses=described,
+        separate_input_output_schemas=False, redirect_slashes=False,
+    )
+    problems.install(app)
+    _translate(app)
+    origins = allowed_origins(deps.public_url)
+    app.add_middleware(Guard, origins=origins)
+    sessions = sessions_of(deps)
+    relay = Relay(deps.redis, deps.keyring)
+    hub = Hub(deps.database, deps.redis, relay)
+    sign_in = SignIn(deps.database, deps.redis, deps.keyring, deps.passwords, clock=deps.clock)
+    app.state.hub, app.state.relay = hub, relay
+
+    async def signed_in(request: Request) -> Staff:
+        member = await who_is(deps, sessions, request)
+        if member is None:
+            raise Problem("signed-out")
+        return member
+
+    async def talker(member: Staff = Depends(signed_in)) -> Staff:
+        if not member.talks:
+            raise Problem("not-your-role")
+        return member
+
+    async def open_session(response: Response, member: Staff) -> Me:
+        token = await sessions.open(member.id, member.credentials)
+        response.set_cookie(
+            sessions.cookie, token, path="/", httponly=True, samesite="strict", secure=sessions.secure
+        )
+        return _me(member)
+
+    async def act(ticket_id: str, member: Staff, step: Callable[[sa.Connection, float], Ticket]) -> dict[str, Any]:
+        """Take one step with a ticket this member may see, then show it and ring at the consoles."""
+        now = deps.clock()
+
+        def run(connection: sa.Connection) -> queue.QueueRow:
+            _seen(connection, ticket_id, member)
+            step(connection, now)
+            row = queue.one(connection, ticket_id)
+            assert row is not None
+            return row
+
+        row = await deps.database.write(run)
+        await queue.announce(deps.redis)
+        return queue.card(row)
+
+    @app.post("/session", summary="Sign in", tags=["session"])
+    async def post_session(body: Credentials, request: Request, response: Response) -> Me:
+        source = deps.source_of(request)
+        member = await sign_in.check(
+            body.username, body.password.get_secret_value(), body.totp.get_secret_value(), source=source
+        )
+        await sessions.end(request.cookies.get(sessions.cookie))
+        return await open_session(response, member)
+
+    @app.get("/session", summary="Who is signed in", tags=["session"])
+    async def get_session(member: Staff = Depends(signed_in)) -> Me:
+        return _me(member)
+
+    @app.delete("/session", status_code=204, summary="Sign out", tags=["session"])
+    async def delete_session(request: Request, response: Response) -> None:
+        session = await sessions.read(request.cookies.get(sessions.cookie), touch=False)
+        if session is not None:
+            hub.end(session.key)
+            await sessions.end(request.cookies.get(sessions.cookie))
+        response.delete_cookie(
+            sessions.cookie, path="/", httponly=True, samesite="strict", secure=sessions.secure
+        )
+        response.headers["Clear-Site-Data"] = '"cache", "storage"'
+
+    @app.post("/session/password", summary="Change one's own password", tags=["session"])
+    async def post_password(
+        body: NewPassword, request: Request, response: Response, member: Staff = Depends(signed_in)
+    ) -> Me:
+        changed = await sign_in.change(
+            member, body.password.get_secret_value(), body.new_password.get_secret_value(),
+            source=deps.source_of(request),
+        )
+        await sessions.end(request.cookies.get(sessions.cookie))
+        return await open_session(response, changed)
+
+    @app.get("/handoffs", response_model=Handoffs, summary="The queue, most urgent first", tags=["handoffs"])
+    async def get_handoffs(member: Staff = Depends(talker)) -> dict[str, Any]:
+        rows = await deps.database.read(lambda connection: queue.waiting(connection, member.desks))
+        return {"handoffs": [queue.card(row) for row in rows]}
+
+    @app.get("/handoffs/{ticket_id}", response_model=Handoff, summary="One person", tags=["handoffs"])
+    async def get_handoff(ticket_id: str, member: Staff = Depends(talker)) -> dict[str, Any]:
+        def ask(connection: sa.Connection) -> queue.QueueRow | None:
+            _seen(connection, ticket_id, member)
+            return queue.one(connection, ticket_id)
+
+        row = await deps.database.read(ask)
+        if row is None:
+            raise Problem("not-found")
+        return queue.card(row)
+
+    @app.post("/handoffs/{ticket_id}/claim", response_model=Handoff, summary="Take a person", tags=["handoffs"])
+    async def post_claim(ticket_id: str, body: Hands | None = None, member: Staff = Depends(talker)) -> dict[str, Any]:
+        epoch = body.epoch if body else None
+        return await act(
+            ticket_id, member,
+            lambda connection, now: claims.claim(connection, ticket_id, staff=member.id, epoch=epoch, now=now),
+        )
+
+    @app.post("/handoffs/{ticket_id}/release", response_model=Handoff, summary="Give back", tags=["handoffs"])
+    async def post_release(
+        ticket_id: str, body: Hands | None = None, member: Staff = Depends(talker)
+    ) -> dict[str, Any]:
+        epoch = body.epoch if body else None
+        return await act(
+            ticket_id, member,
+            lambda connection, now: claims.release(connection, ticket_id, staff=member.id, epoch=epoch, now=now),
+        )
+
+    @app.post("/handoffs/{ticket_id}/transfer", response_model=Handoff, summary="Hand on", tags=["handoffs"])
+    async def post_transfer(ticket_id: str, body: Transfer, member: Staff = Depends(talker)) -> dict[str, Any]:
+        if (body.to is None) == (body.desk is None):
+            raise Problem("invalid", pointer="/to", detail="name a colleague in to, or a desk in desk, not both")
+
+        def hand_on(connection: sa.Connection, now: float) -> Ticket:
+            ticket = find(connection, ticket_id)
+            to_staff = None
+            if body.to is not None:
+                other = colleague(connection, body.to, ticket.desk if ticket else "")
+                if other is None:
+                    raise Problem("invalid", pointer="/to", detail="is nobody who can take this person")
+                to_staff = other.id
+            elif not desk_is_staffed(connection, body.desk or ""):
+                raise Problem("invalid", pointer="/desk", detail="is no desk where somebody works")
+            return claims.transfer(
+                connection, ticket_id, staff=member.id, to_staff=to_staff, to_desk=body.desk, epoch=body.epoch, now=now
+            )
+
+        return await act(ticket_id, member, hand_on)
+
+    @app.post("/handoffs/{ticket_id}/messages", response_model=Sent, summary="Write to the person", tags=["handoffs"])
+    async def post_message(ticket_id: str, body: Say, member: Staff = Depends(talker)) -> dict[str, Any]:
+        text = _checked(body.text)
+
+        def ask(connection: sa.Connection) -> Ticket:
+            _seen(connection, ticket_id, member)
+            ticket = claims.owned(connection, ticket_id, staff=member.id, epoch=body.epoch)
+            if ticket.state != "claimed":
+                raise NoSuchStep(ticket.state, "message")
+            return ticket
+
+        ticket = await deps.database.read(ask)
+        seq = await relay.next_out(ticket_id)
+        # Only the outbox knows whether the person has left meanwhile: it reads the tombstone last.
+        state = await deps.outbox.send(ticket, text)
+        return {"seq": seq, "state": state.value}
+
+    @app.post("/handoffs/{ticket_id}/close", response_model=Handoff, summary="End the talk", tags=["handoffs"])
+    async def post_close(ticket_id: str, body: Close | None = None, member: Staff = Depends(talker)) -> dict[str, Any]:
+        ending = body or Close()
+        closed = await act(
+            ticket_id, member,
+            lambda connection, now: claims.close(
+                connection, ticket_id, staff=member.id, outcome=ending.outcome, epoch=ending.epoch, now=now
+            ),
+        )
+        await relay.forget(ticket_id)
+        return closed
+
+    async def comes_later() -> None:
+        raise Problem("comes-later")
+
+    for method, path in (
+        ("POST", "/handoffs/{ticket_id}/refer"), ("GET", "/referrals"),
+        ("POST", "/referrals/{referral_id}/acknowledge"), ("POST", "/referrals/{referral_id}/status"),
+    ):
+        app.add_api_route(
+            path, comes_later, methods=[method], dependencies=[Depends(signed_in)], summary="Comes with referrals",
+            tags=["referrals"], operation_id=f"later_{method.lower()}{path.replace('/', '_').translate(_NO_BRACES)}",
+        )
+
+    @app.get("/stats", summary="Counts, small cells suppressed", tags=["stats"])
+    async def get_stats(member: Staff = Depends(signed_in)) -> dict[str, Any]:
+        if member.role not in COUNTS and not member.talks:
+            raise Problem("not-your-role")
+        return await deps.database.read(queue.counts)
+
+    @app.websocket("/live")
+    async def live(socket: WebSocket) -> None:
+        if not same_site(socket.headers, origins):
+            await socket.close(1008)
+            return
+        token = socket.cookies.get(sessions.cookie)
+        session = await sessions.read(token, touch=False)
+        member = await who_is(deps, sessions, socket, touch=False)
+        if session is None or member is None or not member.talks:
+            await socket.close(1008)
+            return
+        await socket.accept()
+
+        async def still_signed_in(touch: bool) -> bool:
+            if touch:
+                return await sessions.read(token) is not None
+            return await who_is(deps, sessions, socket, touch=False) == member
+
+        await hub.serve(socket, member, session.key, still_signed_in)
+
+    return app
+
+
+_NO_BRACES = str.maketrans("", "", "{}")
+
+
+def _translate(app: FastAPI) -> None:
+    """The domain's own errors as problems."""
+    for error, code in (
+        (claims.NoSuchTicket, "not-found"), (claims.StaleEpoch, "stale-epoch"), (claims.NotYours, "not-yours"),
+        (NoSuchStep, "wrong-state"), (Refused, "refused"),
+    ):
+        app.add_exception_handler(error, _answering(code))
+
+    async def too_soon(_: Request, error: Exception) -> Response:
+        assert isinstance(error, TooSoon)
+        return problems.answer("too-soon", headers={"Retry-After": str(error.seconds)})
+
+    async def weak(_: Request, _error: Exception) -> Response:
+        errors = [{"pointer": "/new_password", "detail": "has 12 to 256 characters"}]
+        return problems.answer("invalid", errors=errors)
+
+    async def outcome(_: Request, _error: Exception) -> Response:
+        return problems.answer("invalid", errors=[{"pointer": "/outcome", "detail": "is not one of the codes"}])
+
+    app.add_exception_handler(TooSoon, too_soon)
+    app.add_exception_handler(WeakPassword, weak)
+    app.add_exception_handler(claims.UnknownOutcome, outcome)
+
+
+def _answering(code: str) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def reply(_: Request, _error: Exception) -> Response:
+        return problems.answer(code)
+
+    return reply
+
+
+def _seen(connection: sa.Connection, ticket_id: str, member: Staff) -> None:
+    """Another desk's ticket is no ticket at all (threats.md: own desk only)."""
+    ticket = find(connection, ticket_id) if _TICKET_ID.fullmatch(ticket_id) else None
+    if ticket is None or not may_see(member, ticket.desk):
+        raise claims.NoSuchTicket
+
+
+def _checked(words: SecretStr) -> MessageText:
+    text = MessageText(words.get_secret_value().replace("\r\n", "\n").strip())
+    if not text:
+        raise Problem("invalid", pointer="/text", detail="is empty")
+    if _FORBIDDEN_IN_TEXT.search(text.reveal()):
+        raise Problem("invalid", pointer="/text", detail="holds a character that cannot be sent")
+    if len(text) > LONGEST_MESSAGE:
+        raise Problem("invalid", pointer="/text", detail=f"is longer than {LONGEST_MESSAGE} characters")
+    return text
+
+
+def _me(member: Staff) -> Me:
+    return Me(username=member.username, role=member.role, desks=sorted(member.desks))
+
+
+__all__ = ["Deps", "allowed_origins", "build_v1", "sessions_of", "who_is"]

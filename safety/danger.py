@@ -1,0 +1,374 @@
+"""Danger by rule: does this message say that harm is happening now, or might it?
+
+A reader sees *who does what, with what, when*. So do the rules: ``scripts/phrases/danger.yml`` names concepts (a weapon, a
+door, hitting, now) with their words in every dialect, says which concepts together mean danger, and what takes it back:
+past time, negation, an if, a figure of speech, a film, a closed case. Staff read and extend that file; this module only
+matches it. The model's worry is added elsewhere; whoever is more worried decides (safety.md).
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from safety.folding import fold
+
+Level = Literal["now", "maybe"]
+Reach = Literal["message", "clause", "before", "beside", "rest"]
+
+#: The flags of intents.yml, in the order in which codes are given.
+FLAGS: Final = (
+    "danger_now", "weapon", "threat_to_kill", "strangulation", "sexual_violence", "child_at_risk", "minor_speaking",
+    "self_harm", "confinement", "pregnancy", "injury", "honour", "blackmail",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Danger:
+    """What the rules saw. ``now`` rings the bell, ``maybe`` leads to the one question; codes are flags of intents.yml."""
+
+    level: Level
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Concepts that together mean danger. Each slot is a set of concepts of which one must be present."""
+
+    says: str
+    level: Level
+    slots: tuple[frozenset[str], ...]
+    in_order: bool
+    within: int
+    across: bool
+    flags: frozenset[str]
+    despite: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Defeater:
+    """A concept that takes danger back, and how far it reaches."""
+
+    concept: str
+    reach: Reach
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """The compiled ``danger.yml``. ``words`` and ``phrases`` are keyed by folded forms."""
+
+    words: Mapping[str, frozenset[str]]
+    phrases: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]
+    flags: Mapping[str, str]
+    patterns: tuple[Pattern, ...]
+    defeaters: tuple[Defeater, ...]
+    turns: frozenset[str]
+    turns_after_and: frozenset[str]
+
+
+class LexiconNotUsable(ValueError):
+    """The danger file is not what this module can match; the message says where."""
+
+
+# Clitics that a listed word may carry. Order matters little: the form with the least taken off wins.
+_BEFORE: Final = (
+    "و", "ف", "ب", "ل", "ك", "ه", "ح", "س", "ع", "ال", "وال", "بال", "فال", "كال", "هال", "عال", "وب", "ول", "وع", "وه", "وح", "وس",
+    "فب", "فه", "عم", "وعم", "عمب", "عمي", "وبال", "وعال", "لل", "ولل", "فس", "ولا", "م", "وم", "دا", "مال",
+)
+_AFTER: Final = (
+    "ني", "ه", "ها", "هم", "هن", "هون", "نا", "ك", "كي", "كم", "كن", "ي", "يا", "و", "وا", "ون", "وني", "وه", "وها", "وهم", "ونا", "ونه",
+    "ونها", "ونني", "ين", "ات", "ت", "تي", "ته", "تها", "تهم", "نها", "اني", "ن", "ج", "ش", "ا", "ان", "هما", "يه", "يها",
+)
+_NO_TAIL: Final = frozenset({"ش", "م"})
+
+_TOKEN: Final = re.compile(r"\w+|[.,!?;:\n…]+")
+_DIGRAPHS: Final = (("kh", "5"), ("gh", "2"), ("sh", "$"), ("ch", "k"), ("th", "d"), ("dh", "d"))
+_SAME: Final = str.maketrans({"q": "2", "g": "2", "8": "2", "7": "h", "6": "t", "9": "s", "c": "k", "p": "b"})
+_VOWELS: Final = re.compile(r"[aeiou]+|(?<!^)[yw]")
+_LATIN_AFTER: Final = ("n", "h", "hm", "hn", "k", "na", "m")
+
+
+def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
+    """Build the lexicon from the parsed ``danger.yml``.
+
+    Raises:
+        LexiconNotUsable: for an unknown concept, flag, level or reach, or a pattern without slots.
+    """
+    words: dict[str, set[str]] = {}
+    phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    flags: dict[str, str] = {}
+    concepts = data.get("concepts")
+    if not isinstance(concepts, Mapping) or not concepts:
+        raise LexiconNotUsable("concepts: missing or empty")
+    for name, concept in concepts.items():
+        if (flag := concept.get("flag")) is not None:
+            if flag not in FLAGS:
+                raise LexiconNotUsable(f"concepts: {name}: unknown flag {flag}")
+            flags[name] = flag
+        for entry in _entries(concept.get("words", {})):
+            _add_entry(entry, name, words, phrases)
+        for entry in _entries(concept.get("doing", {})):
+            for person in _persons(entry):
+                _add_entry(person, name, words, phrases)
+    patterns = tuple(_pattern(item, concepts) for item in data.get("danger", ()))
+    defeaters = []
+    for item in data.get("not_danger", ()):
+        if item.get("concept") not in concepts:
+            raise LexiconNotUsable(f"not_danger: unknown concept {item.get('concept')}")
+        if item.get("reach") not in ("message", "clause", "before", "beside", "rest"):
+            raise LexiconNotUsable(f"not_danger: {item['concept']}: unknown reach {item.get('reach')}")
+        defeaters.append(Defeater(item["concept"], item["reach"]))
+    return Lexicon(
+        words={word: frozenset(names) for word, names in words.items()},
+        phrases={first: tuple(sorted(rest, key=lambda entry: -len(entry[0]))) for first, rest in phrases.items()},
+        flags=flags,
+        patterns=tuple(sorted(patterns, key=lambda pattern: pattern.level != "now")),
+        defeaters=tuple(defeaters),
+        turns=frozenset(data.get("turns", ())),
+        turns_after_and=frozenset(data.get("turns_after_and", ())),
+    )
+
+
+def _entries(groups: Any) -> Iterable[str]:
+    """All words of a concept; the dialect they are filed under is for the reader and for Latin spelling."""
+    if not isinstance(groups, Mapping):
+        raise LexiconNotUsable("words and doing are lists by dialect")
+    for dialect, listed in groups.items():
+        for entry in listed or ():
+            yield f"~{entry}" if dialect == "arabizi" else str(entry)
+
+
+def _persons(entry: str) -> tuple[str, ...]:
+    """A verb listed as "he does": also "she does", "we do" (what they say) and the Levantine he-form with ب."""
+    arabizi = entry.startswith("~")
+    stem = entry[2:] if arabizi else entry[1:]
+    if arabizi:
+        return (entry, f"~t{stem}", f"~b{stem}")
+    return (entry, f"ت{stem}", f"ب{stem}", f"ن{stem}")
+
+
+def _add_entry(
+    entry: str, concept: str, words: dict[str, set[str]], phrases: dict[str, list[tuple[tuple[str, ...], str]]]
+) -> None:
+    arabizi = entry.startswith("~")
+    parts = [part.replace("'", "") for part in fold(entry.lstrip("~")).split()]
+    if not parts:
+        raise LexiconNotUsable(f"concepts: {concept}: an empty word")
+    keys = [_arabizi_key(part) if arabizi else part for part in parts]
+    if len(parts) == 1 and entry.startswith("="):
+        words.setdefault(f"={parts[0].lstrip('=')}", set()).add(concept)
+        return
+    if len(parts) == 1:
+        words.setdefault(keys[0], set()).add(concept)
+        words.setdefault(parts[0], set()).add(concept)
+        return
+    phrases.setdefault(keys[0], []).append((tuple(keys), concept))
+
+
+def _arabizi_key(word: str) -> str:
+    """The consonants of a Latin-letter Arabic word, when enough of them are left to be sure of it."""
+    bones = _bones(word)
+    enough = len(bones) >= 4 or (len(bones) >= 3 and any(letter.isdigit() for letter in word))
+    return f"~{bones}" if enough else word
+
+
+def _bones(word: str) -> str:
+    for pair, one in _DIGRAPHS:
+        word = word.replace(pair, one)
+    bones = _VOWELS.sub("", word).translate(_SAME)
+    return re.sub(r"(.)\1+", r"\1", bones)
+
+
+def _pattern(item: Mapping[str, Any], concepts: Mapping[str, Any]) -> Pattern:
+    says = str(item.get("says", ""))
+    slots = tuple(frozenset(str(slot).split("|")) for slot in item.get("all", ()))
+    unknown = sorted({name for slot in slots for name in slot} - set(concepts))
+    if not says or not slots or unknown:
+        raise LexiconNotUsable(f"danger: {says or item}: no slots, or unknown concepts {unknown}")
+    level = item.get("level")
+    if level not in ("now", "maybe"):
+        raise LexiconNotUsable(f"danger: {says}: level is now or maybe")
+    flags = frozenset(item.get("flags", ()))
+    if flags - set(FLAGS):
+        raise LexiconNotUsable(f"danger: {says}: unknown flags {sorted(flags - set(FLAGS))}")
+    return Pattern(
+        says, level, slots, bool(item.get("in_order", False)), int(item.get("within", 8)), bool(item.get("across", False)),
+        flags, frozenset(item.get("despite", ())),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A message as concepts: where each begins (token numbers), and which clause each token belongs to."""
+
+    places: dict[str, list[int]]
+    ends: dict[tuple[str, int], int]
+    clauses: list[int]
+
+
+def find_danger(text: str, lexicon: Lexicon) -> Danger | None:
+    """The most worried thing the rules can say about a message; ``None`` if nothing."""
+    reading = _read(fold(text), lexicon)
+    if not reading.places:
+        return None
+    best: Level | None = None
+    codes: set[str] = set()
+    for pattern in lexicon.patterns:
+        if best == "now" and pattern.level == "maybe":
+            break
+        if not _holds(pattern, reading, lexicon):
+            continue
+        best = best or pattern.level
+        codes |= pattern.flags
+    if best is None:
+        return None
+    codes |= {flag for concept, flag in lexicon.flags.items() if concept in reading.places}
+    if best == "now":
+        codes.add("danger_now")
+    return Danger(best, tuple(flag for flag in FLAGS if flag in codes))
+
+
+def _read(folded: str, lexicon: Lexicon) -> _Reading:
+    """One walk over the message: words, phrases, clauses."""
+    tokens: list[str] = []
+    clauses: list[int] = []
+    clause = 0
+    for piece in _TOKEN.findall(folded.replace("'", "")):
+        if piece[0] in ".,!?;:\n…":
+            clause += 1
+            continue
+        tokens.append(piece)
+        clauses.append(clause)
+    known: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {}
+    forms: list[tuple[str, ...]] = []
+    places: dict[str, list[int]] = {}
+    ends: dict[tuple[str, int], int] = {}
+    shift = 0
+    for at, token in enumerate(tokens):
+        if token not in known:
+            known[token] = _look_up(token, lexicon)
+        token_forms, names = known[token]
+        forms.append(token_forms)
+        # «بس», "but", «والحين»: what was said before does not colour what follows.
+        if at and _turns(token, tokens[at - 1], names, lexicon):
+            shift += 1
+        clauses[at] += shift
+        for name in names:
+            places.setdefault(name, []).append(at)
+            ends[name, at] = at
+    for at, token_forms in enumerate(forms):
+        for form in token_forms:
+            for phrase, name in lexicon.phrases.get(form, ()):
+                if at + len(phrase) <= len(forms) and all(
+                    part in forms[at + step] for step, part in enumerate(phrase) if step
+                ):
+                    listed = places.setdefault(name, [])
+                    if at not in listed[-1:]:
+                        listed.append(at)
+                    ends[name, at] = max(ends.get((name, at), 0), at + len(phrase) - 1)
+    for listed in places.values():
+        listed.sort()
+    return _Reading(places, ends, clauses)
+
+
+def _turns(token: str, before: str, names: frozenset[str], lexicon: Lexicon) -> bool:
+    """Whether a new clause begins here: at a "but" always, at a "now" only after "and" («والحين», "and now")."""
+    if lexicon.turns & names:
+        return True
+    joined = before in ("and", "w", "و") or (token[0] == "و" and token not in lexicon.words)
+    return joined and bool(lexicon.turns_after_and & names)
+
+
+def _look_up(token: str, lexicon: Lexicon) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The forms a token may stand for, least changed first, and the concepts of the first form that is listed."""
+    forms = _latin_forms(token) if token.isascii() else _arabic_forms(token)
+    if (exact := lexicon.words.get(f"={token}")) is not None:
+        return forms, exact
+    for form in forms:
+        if form in lexicon.words:
+            return forms, lexicon.words[form]
+    return forms, frozenset()
+
+
+def _latin_forms(token: str) -> tuple[str, ...]:
+    if token.isdigit():
+        return (token,)
+    bones = _bones(token)
+    forms = [token, f"~{bones}"]
+    forms += [f"~{bones[:-len(tail)]}" for tail in _LATIN_AFTER if bones.endswith(tail) and len(bones) - len(tail) >= 3]
+    if bones[:1] in ("w", "b", "l", "f") and len(bones) >= 4:
+        forms += [f"~{bones[1:]}"]
+        forms += [f"~{bones[1:-len(tail)]}" for tail in _LATIN_AFTER if bones.endswith(tail) and len(bones) - len(tail) >= 4]
+    return tuple(forms)
+
+
+def _arabic_forms(token: str) -> tuple[str, ...]:
+    heads = [0, *(len(clitic) for clitic in _BEFORE if token.startswith(clitic) and len(token) - len(clitic) >= 3)]
+    tails = [0, *(len(clitic) for clitic in _AFTER if token.endswith(clitic) and len(token) - len(clitic) >= 2)]
+    pairs = sorted({(head, tail) for head in heads for tail in tails}, key=lambda pair: (pair[0] + pair[1], pair[0]))
+    forms = [token[head:len(token) - tail] for head, tail in pairs if len(token) - head - tail >= 3 or head == tail == 0]
+    if len(token) == 3 and token[0] == "و":   # «ولا», «وما»
+        forms.append(token[1:])
+    return tuple(forms)
+
+
+def _holds(pattern: Pattern, reading: _Reading, lexicon: Lexicon) -> bool:
+    """Whether some undefeated occurrence of the pattern is in the message."""
+    places_of = reading.places
+    listed: list[list[int]] = []
+    for slot in pattern.slots:
+        present = [places_of[name] for name in slot if name in places_of]
+        if not present:
+            return False
+        listed.append(present[0] if len(present) == 1 else sorted({at for places in present for at in places}))
+    starts = listed[0] if pattern.in_order else sorted({at for places in listed for at in places})
+    for start in starts:
+        match = _match_from(start, listed, pattern.in_order)
+        if match is None:
+            continue
+        low, high = min(match), max(match)
+        if high - low > pattern.within:
+            continue
+        if not pattern.across and reading.clauses[low] != reading.clauses[high]:
+            continue
+        if not _defeated(match, pattern, reading, lexicon):
+            return True
+    return False
+
+
+def _match_from(start: int, listed: Sequence[Sequence[int]], in_order: bool) -> tuple[int, ...] | None:
+    """The nearest place for every slot at or after ``start`` (each after the one before, if order matters)."""
+    match: list[int] = []
+    floor = start
+    for places in listed:
+        found = bisect_left(places, floor)
+        if found == len(places):
+            return None
+        match.append(places[found])
+        if in_order:
+            floor = places[found] + 1
+    return tuple(match)
+
+
+def _defeated(match: tuple[int, ...], pattern: Pattern, reading: _Reading, lexicon: Lexicon) -> bool:
+    """Whether something near enough takes the danger back."""
+    touched = {reading.clauses[at] for at in match}
+    for defeater in lexicon.defeaters:
+        if defeater.concept in pattern.despite:
+            continue
+        for at in reading.places.get(defeater.concept, ()):
+            end = reading.ends[defeater.concept, at]
+            if defeater.reach == "message":
+                return True
+            if defeater.reach == "clause" and reading.clauses[at] in touched:
+                return True
+            if defeater.reach == "before" and end + 1 in match:
+                return True
+            if defeater.reach == "beside" and any(-2 <= at - place <= 2 for place in match) and reading.clauses[at] in touched:
+                return True
+            if defeater.reach == "rest" and at < max(match) and reading.clauses[at] in touched:
+                return True
+    return False

@@ -1,0 +1,84 @@
+"""safety.md, "The first words": until the person says it is a good time, nothing names the subject."""
+
+from __future__ import annotations
+
+import pytest
+
+from actions.opening import open_the_talk
+from actions.talk import Talk
+from tests.actions.conftest import said
+
+
+@pytest.mark.parametrize("intent", ["greet", "disclose_physical", "ask_privacy", "request_human", "", "exit_now"])
+def test_the_first_words_are_the_same_whatever_was_written(make_turn, intent):
+    turn = make_turn(Talk(), intent=intent)
+    assert open_the_talk(turn) is False
+    assert said(turn) == ["opening"]
+
+
+def test_a_yes_to_the_very_first_message_is_not_yet_a_good_time(make_turn):
+    turn = make_turn(Talk(), reply="yes")
+    assert open_the_talk(turn) is False
+    assert said(turn) == ["opening"]
+
+
+def test_only_a_yes_after_the_opening_goes_on_to_the_phone_question(make_turn):
+    turn = make_turn(Talk(stage="opening"), reply="yes")
+    assert open_the_talk(turn) is True
+    assert turn.talk.pending == ["choice", "phone"]
+
+
+def test_a_no_is_met_with_a_neutral_word_and_a_new_opening_next_time(make_turn):
+    turn = make_turn(Talk(stage="opening"), reply="no")
+    open_the_talk(turn)
+    assert said(turn) == ["not_now"]
+    later = make_turn(turn.talk, reply="yes")
+    open_the_talk(later)
+    assert said(later) == ["opening"]
+
+
+def test_danger_gets_the_bare_number_at_once_and_a_red_ticket_before_it(make_turn):
+    turn = make_turn(Talk(), alarm="now", intent="disclose_threat", flags=["weapon"])
+    open_the_talk(turn)
+    assert said(turn) == ["danger_bare", "opening"]
+    assert [(c["kind"], c["band"]) for c in turn.commands] == [("open_handoff", "RED")]
+    assert "weapon" in turn.commands[0]["reasons"]
+
+
+def test_uncertain_danger_asks_a_neutral_question_and_a_yes_brings_the_number(make_turn):
+    asks = make_turn(Talk(), alarm="maybe")
+    open_the_talk(asks)
+    assert said(asks) == ["urgent_check"]
+    answers = make_turn(asks.talk, reply="yes")
+    open_the_talk(answers)
+    assert said(answers) == ["danger_bare", "opening"]
+    assert answers.commands[0]["band"] == "RED"
+
+
+@pytest.mark.parametrize("reply", ["unsure", "skip"])
+def test_not_knowing_never_counts_as_no(make_turn, reply):
+    turn = make_turn(Talk(stage="urgent", told=["urgent_check"]), reply=reply)
+    open_the_talk(turn)
+    assert turn.commands[0]["band"] == "HIGH"
+    assert said(turn)[0] == "danger_bare"
+
+
+def test_a_wish_for_a_person_is_a_ticket_even_before_the_good_time(make_turn):
+    turn = make_turn(Talk(), intent="request_human")
+    open_the_talk(turn)
+    assert turn.commands[0]["wish"] is True
+    assert said(turn) == ["opening"]
+
+
+def test_what_was_disclosed_before_the_good_time_is_remembered_as_codes(make_turn):
+    turn = make_turn(Talk(), intent="disclose_child_harm", flags=["child_at_risk", "minor_speaking"])
+    open_the_talk(turn)
+    assert turn.talk.said == ["disclose_child_harm"]
+    assert turn.talk.minor is True
+
+
+def test_a_safe_word_brings_back_what_was_agreed_without_the_opening(make_turn):
+    turn = make_turn(Talk(), facts={"turn": "t", "safe_word": True})
+    assert open_the_talk(turn) is True
+    assert said(turn) == ["safe_word_back"]
+    assert turn.talk.stage == "open"

@@ -1,0 +1,1 @@
+"""Tests of the gateway, one folder for each of its packages."""

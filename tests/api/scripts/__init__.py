@@ -1,0 +1,1 @@
+"""Tests of script releases. ``bundles.py`` makes the small bundle that the others break in one place each."""
