@@ -16,6 +16,10 @@ from actions.agenda import flag_handoff, wish_for_a_person
 from actions.turn import Turn
 
 
+SURE_ENOUGH = 0.45
+"""How sure the model must be for words before the good time to choose the questions asked after it."""
+
+
 class ActionSessionStart(Action):
     """A talk begins: the opening loop is on, so that no rule sees the first words."""
 
@@ -52,7 +56,8 @@ class AskOpening(Action):
 def open_the_talk(turn: Turn) -> bool:
     """Answer one message of the opening; True when the talk goes on to questions."""
     talk = turn.talk
-    talk.hear(turn.intent, turn.flags)
+    if turn.reply == "other" and turn.confidence >= SURE_ENOUGH:
+        talk.hear(turn.intent, turn.flags)
     if turn.facts.get("safe_word"):
         talk.stage, talk.told = "open", [*talk.told, "phone", "consent"]
         turn.say("safe_word_back")

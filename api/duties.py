@@ -6,10 +6,11 @@ Each duty is a short pass that may fail and is tried again; none of them holds a
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import sqlalchemy as sa
 
 from api.channels.address import country_of, parse_address
 from api.channels.twilio import erasure
@@ -93,17 +94,6 @@ class Duties:
                 lambda c: erasure.note(c, [erasure.Copy(sent.sid)], now=now, due_at=now + erasure.SETTLES_AFTER_S)
             )
 
-    def _purge(self, connection: object, now: float) -> None:
+    def _purge(self, connection: sa.Connection, now: float) -> None:
         for module in (owed, safewords, optouts):
-            module.purge(connection, self.keys, now)  # type: ignore[arg-type]
-
-
-@contextlib.asynccontextmanager
-async def on_duty(*tasks: asyncio.Task[None]):  # type: ignore[no-untyped-def]
-    """Run background tasks for as long as the gateway serves."""
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            module.purge(connection, self.keys, now)

@@ -262,7 +262,7 @@ def _config_lines(run: Path, path: Path, password: str, doctor_password: str, ma
     yield "unixsocketperm 700"
     yield "daemonize no"
     yield f"dir {_quoted(run)}"
-    yield 'logfile ""'
+    yield "logfile /dev/null"  # a server's own words are of no use to an operator, and a crash's could hold a value
     yield "loglevel warning"
     yield "always-show-logo no"
     yield "databases 1"

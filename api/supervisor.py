@@ -282,6 +282,7 @@ def engine_environment(root: Path, home: Path, environ: Mapping[str, str]) -> di
         "RASA_TELEMETRY_ENABLED": "false",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONWARNINGS": "ignore",  # old libraries warn at every start
         # one message at a time: threads of a numeric library only cost memory and the gateway's share of a core
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",

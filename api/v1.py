@@ -16,13 +16,14 @@ import sqlalchemy as sa
 from fastapi import Depends, FastAPI, Request, Response, WebSocket
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 from api.conversations.sealing import Keyring
-from api.database import Database
+from api.database import Database, DatabaseUnavailable
 from api.handoffs import claims, queue
 from api.handoffs.live import Hub
 from api.handoffs.relay import LONGEST_MESSAGE, Outbox, Relay
@@ -458,8 +459,12 @@ def build_v1(deps: Deps) -> FastAPI:
             await socket.close(1008)
             return
         token = socket.cookies.get(sessions.cookie)
-        session = await sessions.read(token, touch=False)
-        member = await who_is(deps, sessions, socket, touch=False)
+        try:
+            session = await sessions.read(token, touch=False)
+            member = await who_is(deps, sessions, socket, touch=False)
+        except (RedisError, DatabaseUnavailable):
+            await socket.close(1013)
+            return
         if session is None or member is None or not member.talks:
             await socket.close(1008)
             return

@@ -35,7 +35,8 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # half a gigabyte of modules need not be walked again
     uvicorn.run(
-        app, uds=str(chosen.uds), log_config=None, access_log=False, loop="uvloop", http="httptools", lifespan="on",
+        app, uds=str(chosen.uds), log_config=None, access_log=False, loop="uvloop", http="httptools", ws="none",
+        lifespan="on",
         server_header=False, date_header=False, timeout_keep_alive=3600,
     )
 

@@ -73,16 +73,15 @@ class LexiconNotUsable(ValueError):
     """The danger file is not what this module can match; the message says where."""
 
 
-# Clitics that a listed word may carry. Order matters little: the form with the least taken off wins.
-_BEFORE: Final = (
+# Clitics a listed word may carry; the form with the least taken off wins. Not …ش: it belongs to a negation (مبيضربنيش).
+_BEFORE: Final = frozenset((
     "و", "ف", "ب", "ل", "ك", "ه", "ح", "س", "ع", "ال", "وال", "بال", "فال", "كال", "هال", "عال", "وب", "ول", "وع", "وه", "وح", "وس",
-    "فب", "فه", "عم", "وعم", "عمب", "عمي", "وبال", "وعال", "لل", "ولل", "فس", "ولا", "م", "وم", "دا", "مال",
-)
-_AFTER: Final = (
+    "فب", "فه", "عم", "وعم", "عمب", "عمي", "وبال", "وعال", "لل", "ولل", "فس", "م", "وم", "دا", "مال",
+))
+_AFTER: Final = frozenset((
     "ني", "ه", "ها", "هم", "هن", "هون", "نا", "ك", "كي", "كم", "كن", "ي", "يا", "و", "وا", "ون", "وني", "وه", "وها", "وهم", "ونا", "ونه",
-    "ونها", "ونني", "ين", "ات", "ت", "تي", "ته", "تها", "تهم", "نها", "اني", "ن", "ج", "ش", "ا", "ان", "هما", "يه", "يها",
-)
-_NO_TAIL: Final = frozenset({"ش", "م"})
+    "ونها", "ونني", "ين", "ات", "ت", "تي", "ته", "تها", "تهم", "نها", "اني", "ن", "ج", "ا", "ان", "هما", "يه", "يها",
+))
 
 _TOKEN: Final = re.compile(r"\w+|[.,!?;:\n…]+")
 _DIGRAPHS: Final = (("kh", "5"), ("gh", "2"), ("sh", "$"), ("ch", "k"), ("th", "d"), ("dh", "d"))
@@ -240,6 +239,8 @@ def _read(folded: str, lexicon: Lexicon) -> _Reading:
         if piece[0] in ".,!?;:\n…":
             clause += 1
             continue
+        if piece in tokens[-1:]:   # «بسرعة بسرعة بسرعة» is one word, said in fear
+            continue
         tokens.append(piece)
         clauses.append(clause)
     known: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {}
@@ -306,8 +307,9 @@ def _latin_forms(token: str) -> tuple[str, ...]:
 
 
 def _arabic_forms(token: str) -> tuple[str, ...]:
-    heads = [0, *(len(clitic) for clitic in _BEFORE if token.startswith(clitic) and len(token) - len(clitic) >= 3)]
-    tails = [0, *(len(clitic) for clitic in _AFTER if token.endswith(clitic) and len(token) - len(clitic) >= 2)]
+    longest = min(4, len(token) - 3)
+    heads = [0, *(cut for cut in range(1, longest + 1) if token[:cut] in _BEFORE)]
+    tails = [0, *(cut for cut in range(1, longest + 1) if token[-cut:] in _AFTER)]
     pairs = sorted({(head, tail) for head in heads for tail in tails}, key=lambda pair: (pair[0] + pair[1], pair[0]))
     forms = [token[head:len(token) - tail] for head, tail in pairs if len(token) - head - tail >= 3 or head == tail == 0]
     if len(token) == 3 and token[0] == "و":   # «ولا», «وما»

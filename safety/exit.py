@@ -50,7 +50,7 @@ _REAL_WORDS: Final = frozenset(squeeze(fold(words)) for words in (
     "ياي الحين", "جاي الحين", "هاي الحين", "باقي الحين", "باي لحين", "لاي الحين", "ناي الحين", "باي الحسن",
     "باي الحنين", "باي العين",
     # Latin
-    "edit", "exist", "exits", "ext", "exec", "exam", "exited", "next", "text", "sexit", "by now", "buy now", "bye no",
+    "edit", "exist", "exits", "ext", "exec", "exam", "exited", "next", "text", "sexit", "by now", "buy now", "be now", "bye no",
     "bye know", "bye not", "bye bow", "boy now", "bye how", "dye now", "eye now", "bye new",
     "atop", "top", "step", "shop", "spot", "sop", "slop", "stoop", "drop", "sto", "quiet", "quite", "suit", "quilt",
     "quip", "quiz", "cancer", "council", "revoked", "evoke", "invoke", "unsubscribed",
@@ -215,7 +215,8 @@ def _stands_alone(folded: str) -> bool:
     """A lone 0 or x, also quoted, repeated or with emoji around it, but not a face such as ``:x`` or ``0.0``."""
     if _FACES & set(folded):
         return False
-    inner = folded.strip(".,!?'\"«»()[]{}*-/\\ \n")
+    marks = [at for at, letter in enumerate(folded) if letter.isalnum() or letter in CROSSES]
+    inner = folded[marks[0]:marks[-1]]
     return "." not in inner and "'" not in inner
 
 

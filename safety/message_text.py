@@ -22,22 +22,22 @@ class MessageText:
     """
 
     __slots__ = ("_words",)
+    _words: str
 
     def __init__(self, words: str) -> None:
         object.__setattr__(self, "_words", words)
 
     def reveal(self) -> str:
         """The words themselves. Every caller of this is a place an auditor reads."""
-        words: str = self._words  # type: ignore[has-type]
-        return words
+        return self._words
 
     def _refuse(self, *_: Any) -> NoReturn:
         raise TextWouldLeak("a message text may not be shown, stored or compared")
 
-    __repr__ = __str__ = __format__ = __bytes__ = _refuse  # type: ignore[assignment]
-    __eq__ = __ne__ = __hash__ = __iter__ = __getitem__ = __contains__ = _refuse  # type: ignore[assignment]
-    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _refuse  # type: ignore[assignment]
-    __setattr__ = __delattr__ = _refuse  # type: ignore[assignment]
+    __repr__ = __str__ = __format__ = __bytes__ = _refuse
+    __eq__ = __ne__ = __hash__ = __iter__ = __getitem__ = __contains__ = _refuse
+    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _refuse
+    __setattr__ = __delattr__ = _refuse
 
     def __len__(self) -> int:
         """Length in UTF-16 code units, which is what the provider counts."""

@@ -102,7 +102,8 @@ def _prove_asking(instruments: Instruments, question_set: QuestionSet, next_item
         worst = {**answers, **{item: "yes" for item in unasked if item not in lowering}}
         if evaluate(instruments, {question_set.name: worst}).band == "RED":
             raise InstrumentError(
-                f"{question_set.name}.rules", f"asking stops at {outcome.band} while {', '.join(unasked)} could make RED"
+                f"{question_set.name}.rules",
+                f"asking stops at {outcome.band} while {', '.join(unasked)} could make RED",
             )
         if outcome.band != "HIGH" and len(answers) < len(question_set.items):
             raise InstrumentError(f"{question_set.name}.items", f"asking stops at {outcome.band} with questions left")

@@ -127,9 +127,8 @@ def _counted(question_set: QuestionSet, yes: int, asked: int) -> list[str]:
 
 
 def _says_minor(instruments: Instruments, given: Mapping[str, str]) -> bool:
-    return any(
-        option.minor and given.get(item.id) == option.value for item in instruments.items.values() for option in item.options
-    )
+    items = instruments.items.values()
+    return any(option.minor and given.get(item.id) == option.value for item in items for option in item.options)
 
 
 def _band(level: int, answered: int) -> Band:

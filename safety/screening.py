@@ -1,6 +1,6 @@
 """The screening loop: which sets are asked, which question comes next, when a person is offered.
 
-Generic over the release's data: no set, item or rule is named here. ``instruments.py`` reads the data,
+Generic over the release's data: no set, item or rule is named here. ``instrument_files.py`` reads the data,
 ``scoring.py`` says what answers amount to, ``proofs.py`` shows on load that nobody can fall through.
 
     instruments = load_instruments(parsed)                      # once a release
@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from safety.instruments import LEVELS, InstrumentError, Instruments, read_instruments
+from safety.instrument_files import read_instruments
+from safety.instruments import LEVELS, InstrumentError, Instruments
 from safety.proofs import prove
-from safety.scoring import Answers, Facts, Outcome, evaluate, merge
+from safety.scoring import Answers, Facts, Outcome, evaluate
 
 __all__ = [
     "Answers",
@@ -64,7 +65,9 @@ def choose_sets(
     return tuple(chosen)
 
 
-def gather_facts(instruments: Instruments, facts: Facts, intents: Iterable[str], flags: Iterable[str]) -> dict[str, Any]:
+def gather_facts(
+    instruments: Instruments, facts: Facts, intents: Iterable[str], flags: Iterable[str]
+) -> dict[str, Any]:
     """The facts after one more message: an under-18 writes, harm was told. A fact once so stays so."""
     said, flagged = frozenset(intents), frozenset(flags)
     disclosed = bool(said & instruments.harm_intents or flagged & instruments.harm_flags)
@@ -91,13 +94,13 @@ def next_item(
     level = evaluate(instruments, answers, facts).level
     if level == LEVELS["RED"] or (level == LEVELS["HIGH"] and not declined):
         return None
-    given = merge(instruments, answers)
+    put = {item for items in answers.values() for item in items}  # put once, whatever came back
     playing = [instruments.sets[name] for name in sets if name in instruments.sets]
     critical = {item.id for question_set in playing for item in question_set.items if item.critical}
     for wanted in (True,) if level == LEVELS["HIGH"] else (True, False):
         for question_set in playing:
             for item in question_set.items:
-                if item.id not in given and (item.id in critical) is wanted:
+                if item.id not in put and (item.id in critical) is wanted:
                     return question_set.name, item.id
     return None
 

@@ -15,17 +15,19 @@ Language = Literal["ar", "en", "other"]
 
 # Letters of Urdu, Persian, Pashto and Kurdish that Arabic dialects do not borrow (چ گ پ ڤ they do borrow).
 _NOT_ARABIC: Final = frozenset("ٹڈڑےںھۓڼځڅډړږښێۆڕڵژ")
-_ENGLISH: Final = frozenset(
+_ENGLISH_WORDS: Final = (
     "i you he she it we they me my him his her is am are was the a an and or to of in on for with not no yes ok okay hi "
     "hello please help want need can how what where who when why this that do does dont have has stop thanks thank now "
-    "husband wife home house money police from will if there here someone talk speak good time hey".split()
+    "husband wife home house money police from will if there here someone talk speak good time hey"
 )
+_ENGLISH: Final = frozenset(_ENGLISH_WORDS.split())
 _ARABIZI_DIGIT: Final = re.compile(r"[a-z][235679]|[235679]'?[a-z]")
-_ARABIZI: Final = frozenset(
+_ARABIZI_WORDS: Final = (
     "ana enta enti shu shou kif keef wallah ya mar7aba marhaba salam sho ma fi mish mesh msh mu bas bdi badi abi abgha "
     "yalla habibti inti inta wein wen leish lesh hala halla2 ahlan shukran aywa eh la2 zawji jozi joze akhoy abooy "
-    "il el al 3a w bil min shlon shlonich alheen".split()
+    "il el al 3a w bil min shlon shlonich alheen"
 )
+_ARABIZI: Final = frozenset(_ARABIZI_WORDS.split())
 
 
 def guess_script(text: str) -> Script:

@@ -6,9 +6,12 @@ import fcntl
 import hashlib
 import os
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from api.cli.say import ENGINE_PYTHON, ROOT, Failure, say
 
@@ -58,21 +61,23 @@ def ensure_model(var: Path, *, root: Path = ROOT, again: bool = False, python: P
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         from api.supervisor import engine_environment
 
-        process = subprocess.Popen(
-            [str(python), "-m", "bot.train", "--out", str(fresh)],
-            cwd=root, env={**engine_environment(root, home, os.environ), "PYTHONHASHSEED": "0"}, stdout=2,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            status = _wait(process, began)
-            if status != 0 or not fresh.exists():
-                raise Failure(f"the training failed (exit status {status}) after {time.monotonic() - began:.0f} s")
-            fresh.replace(path)  # whole or not there at all
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-            fresh.unlink(missing_ok=True)
+        with tempfile.TemporaryFile() as log:  # Rasa draws hundreds of progress bars: shown only if it fails
+            process = subprocess.Popen(
+                [str(python), "-m", "bot.train", "--out", str(fresh)],
+                cwd=root, env={**engine_environment(root, home, os.environ), "PYTHONHASHSEED": "0"}, stdout=log,
+                stderr=log, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+            try:
+                status = _wait(process, began)
+                if status != 0 or not fresh.exists():
+                    _show_end(log)
+                    raise Failure(f"the training failed (exit status {status}) after {time.monotonic() - began:.0f} s")
+                fresh.replace(path)  # whole or not there at all
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+                fresh.unlink(missing_ok=True)
         _drop_old(path)
         say(f"the model is trained ({time.monotonic() - began:.0f} s)")
     return path
@@ -84,6 +89,12 @@ def _wait(process: subprocess.Popen[bytes], began: float) -> int:
             return process.wait(10)
         except subprocess.TimeoutExpired:
             say(f"training … {time.monotonic() - began:.0f} s")
+
+
+def _show_end(log: IO[bytes]) -> None:
+    log.seek(0)
+    lines = log.read().decode("utf-8", "replace").replace("\r", "\n").splitlines()
+    sys.stderr.write("".join(f"{line}\n" for line in lines[-15:]))
 
 
 def _files(root: Path) -> Iterator[Path]:

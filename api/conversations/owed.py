@@ -74,6 +74,11 @@ def settle(connection: sa.Connection, sid_marks: Sequence[str]) -> None:
         connection.execute(sa.delete(owed_answers).where(owed_answers.c.sid_mark.in_(sid_marks)))
 
 
+def take(connection: sa.Connection, mark: str) -> bool:
+    """Strike one answer before saying it; False when another node was first."""
+    return connection.execute(sa.delete(owed_answers).where(owed_answers.c.sid_mark == mark)).rowcount == 1
+
+
 def release(connection: sa.Connection, person: str) -> None:
     """The person left: nothing is owed any more."""
     connection.execute(sa.delete(owed_answers).where(owed_answers.c.person == person))

@@ -166,24 +166,28 @@ class ConversationStore:
         Leaving the block gives the turn up; :meth:`finish` inside it does so together with marking the message done.
 
         Raises:
-            LeftMeanwhile: the person left after this message arrived.
+            LeftMeanwhile: the person left after this message arrived; it counts as done.
             StoreUnavailable
         """
         if not arrival.ticket:
             raise ValueError("a duplicate has no turn")
         person, channel = arrival.person, arrival.channel
         floor = functools.partial(self._floor, person)
-        if floor() > arrival.generation:
-            await self.finish(arrival)
-            raise LeftMeanwhile("the person left before this message's turn came")
         found = list(arrival._found) if arrival._found is not None else None
-        async with self._lock.hold(
-            person, names.mark(person, arrival.sid_mark), arrival.ticket, arrival.generation, floor, found,
-            _reads(person, channel),
-        ) as (held, (wrapped, sealed)):
-            held.key = self._unwrap(person, channel, wrapped)
-            state = self._open(person, channel, held.key, sealed)
-            yield Fence(person, channel, arrival.ticket, arrival.generation, state, held)
+        try:
+            if floor() > arrival.generation:
+                raise LeftMeanwhile("the person left before this message's turn came")
+            async with self._lock.hold(
+                person, names.mark(person, arrival.sid_mark), arrival.ticket, arrival.generation, floor, found,
+                _reads(person, channel),
+            ) as (held, (wrapped, sealed)):
+                held.key = self._unwrap(person, channel, wrapped)
+                state = self._open(person, channel, held.key, sealed)
+                yield Fence(person, channel, arrival.ticket, arrival.generation, state, held)
+        except LeftMeanwhile:
+            with contextlib.suppress(StoreUnavailable):
+                await self.finish(arrival)  # silence is its answer: the provider need not try again
+            raise
 
     async def finish(self, arrival: Arrival, fence: Fence | None = None) -> None:
         """The message is dealt with: replies handed over, or deliberately met with silence.

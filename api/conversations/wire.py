@@ -9,6 +9,7 @@ the server keeps what was last read from and written to each client in that clie
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -92,6 +93,8 @@ class Wire:
         except BaseException as error:
             await asyncio.shield(connection.disconnect(nowait=True))  # half a conversation: nobody may use it further
             if isinstance(error, RedisError | OSError | TimeoutError):
+                with contextlib.suppress(RedisError, OSError):  # the idle ones are as dead: one failure, not one each
+                    await self._pool.disconnect(inuse_connections=False)
                 raise StoreUnavailable(type(error).__name__) from None
             raise
         finally:

@@ -128,13 +128,11 @@ def _revealing(words: tuple[str, ...]) -> re.Pattern[str] | None:
 
 
 def _listed_words(tree: Node) -> tuple[str, ...]:
-    """The words under ``words``, of all languages together, however they are grouped."""
+    """The words of all languages together, however they are grouped (``arabic: […]``, ``words: {ar: […]}``)."""
     words: list[str] = []
-    waiting = [tree.value.get("words")] if isinstance(tree.value, dict) else []
+    waiting = [tree]
     while waiting:
         node = waiting.pop()
-        if node is None:
-            continue
         if isinstance(node.value, dict):
             waiting += node.value.values()
         elif isinstance(node.value, list):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.scripts.release import Release
-from safety.danger import Lexicon, compile_lexicon
-from safety.exit import ExitPhrases, compile_phrases
+from safety.danger import Lexicon
+from safety.exit import ExitPhrases
 
 _KEPT = 8
 
@@ -36,8 +36,7 @@ class Releases:
         self._held.move_to_end(release.digest)
         while len(self._held) > _KEPT:
             self._held.popitem(last=False)
-        staff_added = [str(row["phrase"]) for row in release.phrases.get("exit", {}).get("phrases", ())]
-        self._gate = Gate(release.digest, compile_phrases(staff_added), compile_lexicon(release.phrases["danger"]))
+        self._gate = Gate(release.digest, release.exits, release.danger)
 
     def live(self) -> Gate:
         """The gate of the live release."""

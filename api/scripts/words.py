@@ -20,8 +20,9 @@ from safety.optout import OPT_OUT_WORDS
 _FOLD: Final = str.maketrans("أإآٱىیةکڪؤئ٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹’‘“”\u00a0", "ااااييهككوي01234567890123456789''\"\" ")
 # What may stand between two letters of a word without changing it: diacritics, tatweel, zero-width characters.
 _NOISE: Final = re.compile("[\u064b-\u065f\u0670\u0640\u200b-\u200f\u2060]")
-_BEFORE: Final = "(?:[وفبكل]{0,2}(?:ال|لل)?)"
-_AFTER: Final = "(?:ه|ها|هم|هن|ك|كم|كن|ي|نا|ات|تك|تكم|ته|تها|تي|تنا)?"
+# Before a noun: and, so, with, as, for, the. Before a verb: and, so, the Levantine b-, and the person.
+_BEFORE: Final = "(?:[وفبكل]{0,2}(?:ال|لل)?|[وف]?ب?[يتنا])"
+_AFTER: Final = "(?:ه|ها|هم|هن|ك|كم|كن|ي|نا|ني|ات|تك|تكم|ته|تها|تي|تنا)?"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,12 @@ def stock(tmp_path: Path) -> Iterator[str]:
     )
     try:
         until = time.monotonic() + 5
-        while not path.exists() and time.monotonic() < until:
-            time.sleep(0.01)
+        while time.monotonic() < until:
+            try:
+                embedded.Client(f"unix://{path}").close()
+                break
+            except RedisUnreachable:
+                time.sleep(0.01)
         yield f"unix://{path}"
     finally:
         process.kill()

@@ -21,72 +21,89 @@ WORDS: AnswerWords = INSTRUMENTS.words
 AGE = INSTRUMENTS.items["K1"].options
 
 DIGITS = {
-    1: ["1", "١", "۱", "1️⃣", "1.", "1)", "1-", "(1)", " 1 ", "1!", "١.", "«١»", "\u200f1", "1\n", "①", "１", "1 👍", "*1*"],
+    1: ["1", "١", "۱", "1️⃣", "1.", "1)", "1-", "(1)", " 1 ", "1!", "١.", "«١»",
+        "\u200f1", "1\n", "①", "１", "1 👍", "*1*"],
     2: ["2", "٢", "۲", "2️⃣", "2.", "2-", "٢)", "²"],
     3: ["3", "٣", "۳", "3️⃣", "#3"],
     4: ["4", "٤", "۴"],
     9: ["9", "٩", "۹", "9️⃣", "9."],
     0: ["0", "٠", "0️⃣"],
-    None: ["", " ", "10", "١١", "1 1", "11", "-", "👍", "one", "نعم", "1 نعم", "1$", "+1", "5%", "1/2", "9 9", "۱۲", "1º x"],
+    None: ["", " ", "10", "١١", "1 1", "11", "-", "👍", "one", "نعم", "1 نعم", "1$", "+1", "5%",
+           "1/2", "9 9", "۱۲", "1º x"],
 }
 
 YES = """
-نعم | نعم. | نعمممم | نَعَم | اي | إي | أي | اييي | آه | اه | أه | آآآه | ايوه | أيوه | ايوا | أيوا | ايوة | إيه | ايه | هيه | هيه نعم | إي نعم
-إي والله | اي والله | أي والله العظيم | نعم والله | اكيد | أكيد | أكيد نعم | طبعاً | طبعا | بلى | مبلى | امبلا | صح | صحيح | مزبوط | للأسف نعم
-للأسف اي | اي للاسف | نعم نعم | اي اي اي | نعم شكرا | اي يا دكتورة | نعم أختي | آه في | إي فيه | وايد | كتير | صار | إي قد صار | مرة وحدة
-احيانا | دايما صح | مرات كتير | طول الوقت | ١ نعم | 1 نعم | نعم 1 | نعم 👍 | «نعم» | نعم!! | بصراحة نعم | والله نعم | والله اي
-ay | ee | eh | Eh | ehhh | aywa | AYWA | aiwa | aywah | na3am | na3m | naam | ay wallah | eh wallah | akeed | akid | tab3an | mbla | mbala | embala
-sa7 | ktir | wayed | yes | Yes | YES!! | yesss | yes he did | yes, he did | he did | she did | yes i am | I am | yeah | yep | yup | y | yes please | of course
-yes of course | sure | definitely | unfortunately yes | yes unfortunately | sadly yes | I think so | sometimes | yes sometimes | yes. always | that's true
-yes, thank you | 1 yes | honestly yes | all the time | 👍 | 👍👍 | 👍🏽 | ✅ | yep 👍 | اي يمكن
+نعم | نعم. | نعمممم | نَعَم | اي | إي | أي | اييي | آه | اه | أه | آآآه | ايوه | أيوه | ايوا | أيوا | ايوة | إيه
+ايه | هيه | هيه نعم | إي نعم | إي والله | اي والله | أي والله العظيم | نعم والله | اكيد | أكيد | أكيد نعم
+طبعاً | طبعا | بلى | مبلى | امبلا | صح | صحيح | مزبوط | للأسف نعم | للأسف اي | اي للاسف | نعم نعم | اي اي اي
+نعم شكرا | اي يا دكتورة | نعم أختي | آه في | إي فيه | وايد | كتير | صار | إي قد صار | مرة وحدة | احيانا
+دايما صح | مرات كتير | طول الوقت | ١ نعم | 1 نعم | نعم 1 | نعم 👍 | «نعم» | نعم!! | بصراحة نعم | والله نعم
+والله اي | ay | ee | eh | Eh | ehhh | aywa | AYWA | aiwa | aywah | na3am | na3m | naam | ay wallah | eh wallah
+akeed | akid | tab3an | mbla | mbala | embala | sa7 | ktir | wayed | yes | Yes | YES!! | yesss | yes he did
+yes, he did | he did | she did | yes i am | I am | yeah | yep | yup | y | yes please | of course | yes of course
+sure | definitely | unfortunately yes | yes unfortunately | sadly yes | I think so | sometimes | yes sometimes
+yes. always | that's true | yes, thank you | 1 yes | honestly yes | all the time | 👍 | 👍👍 | 👍🏽 | ✅ | yep 👍
+اي يمكن
 """
 
 NO = """
-لا | لأ | لاااا | لا. | لا! | لع | لء | لا والله | لا الحمدلله | لا الحمد لله | لا، الحمد لله | الحمد لله لا | لا شكرا | لا شكراً | لا ابدا | أبداً | ابدا
-لا لا | لا لا لا | كلا | مو | مش | مب | مهب | مو صحيح | مب صح | مش صحيح | ما صار | لا ما صار | ما في | مافي | ما فيه | ماكو | لا ماكو | ولا مرة
-لا ولا مرة | لا سمح الله | أكيد لا | طبعا لا | لسا لا | نهائيا | مول | لا يا أختي | 2 لا | ٢ لا | لا 2 | لا 👎 | 👎 | للأسف لا | بصراحة لا | لا عفوا
-la | la2 | laa | laaaa | la la | la wallah | la walla | la alhamdulillah | la shukran | abadan | la abadan | mish | msh | mu | mob | mafi | ma fi | mako | akeed la
-no | No | NO. | nooo | nope | nah | no no | no thanks | no, thank you | no he didn't | no he didn’t | he didn't | he did not | never | not at all | no never
+لا | لأ | لاااا | لا. | لا! | لع | لء | لا والله | لا الحمدلله | لا الحمد لله | لا، الحمد لله | الحمد لله لا
+لا شكرا | لا شكراً | لا ابدا | أبداً | ابدا | لا لا | لا لا لا | كلا | مو | مش | مب | مهب | مو صحيح | مب صح
+مش صحيح | ما صار | لا ما صار | ما في | مافي | ما فيه | ماكو | لا ماكو | ولا مرة | لا ولا مرة | لا سمح الله
+أكيد لا | طبعا لا | لسا لا | نهائيا | مول | لا يا أختي | 2 لا | ٢ لا | لا 2 | لا 👎 | 👎 | للأسف لا | بصراحة لا
+لا عفوا | la | la2 | laa | laaaa | la la | la wallah | la walla | la alhamdulillah | la shukran | abadan
+la abadan | mish | msh | mu | mob | mafi | ma fi | mako | akeed la | no | No | NO. | nooo | nope | nah | no no
+no thanks | no, thank you | no he didn't | no he didn’t | he didn't | he did not | never | not at all | no never
 not really | no way | no sorry | I am not | I'm not | no i'm not | not yet | of course not | n | 2 no
 """
 
 SKIP = """
-تخطي | تخطّي | تخطى | ٣ تخطي | 3 تخطي | التالي | السؤال التالي | اللي بعده | يلي بعده | فوتها | طوف | طوفها | ما بدي احكي | ما بدي جاوب | مابدي أجاوب
-ما بدي احكي عن هالشي | ما ابي اجاوب | ما أبي أجاوب | مابي اجاوب | ما أبغى أجاوب | ما ودي أقول | ما أبي أتكلم | لا أريد الإجابة | أفضل عدم الإجابة
-لا ما بدي احكي | لا ما ابي اجاوب | ما بدي | مابي | بلاش | غير سؤال | سؤال ثاني | اوك تخطي | تخطي لو سمحت | تخطي من فضلك | لا تخطي
-skip | Skip | skip please | skip this | pass | next | next question | ok next | I don't want to answer | i dont want to talk about it | rather not say
-prefer not to say | sorry, skip | no, i don't want to say | ma bdi a7ki | mabdi a7ki | ma abi ajaweb | mabi ajaweb | t5atti | takhatti | illi ba3do | 3 skip
+تخطي | تخطّي | تخطى | ٣ تخطي | 3 تخطي | التالي | السؤال التالي | اللي بعده | يلي بعده | فوتها | طوف | طوفها
+ما بدي احكي | ما بدي جاوب | مابدي أجاوب | ما بدي احكي عن هالشي | ما ابي اجاوب | ما أبي أجاوب | مابي اجاوب
+ما أبغى أجاوب | ما ودي أقول | ما أبي أتكلم | لا أريد الإجابة | أفضل عدم الإجابة | لا ما بدي احكي
+لا ما ابي اجاوب | ما بدي | مابي | بلاش | غير سؤال | سؤال ثاني | اوك تخطي | تخطي لو سمحت | تخطي من فضلك | لا تخطي
+skip | Skip | skip please | skip this | pass | next | next question | ok next | I don't want to answer
+i dont want to talk about it | rather not say | prefer not to say | sorry, skip | no, i don't want to say
+ma bdi a7ki | mabdi a7ki | ma abi ajaweb | mabi ajaweb | t5atti | takhatti | illi ba3do | 3 skip
 """
 
 UNSURE = """
-ما بعرف | مابعرف | ما بعرفش | مش عارف | مش عارفة | مو متأكدة | مدري | مادري | ما ادري | ما أدري والله | والله مدري | والله ما بعرف | لا أعلم | لا أدري
-لا أعرف | لست متأكدة | ربما | يمكن | ممكن | جايز | بجوز | مش كثير | مش كتير | مو وايد | شوي | شوية | لا ما بعرف | لا مدري | لا والله ما ادري | مب متأكد
-مب متأكدة | الله أعلم | ما بتذكر | ما أذكر | يمكن لا | احتمال | نوعا ما | حسب
-I don't know | i dont know | idk | dunno | not sure | I'm not sure | maybe | no idea | perhaps | no i dont know | can't tell, sorry | I can't remember
-ma ba3ref | mab3ref | mdri | madri | ma adri | wallah ma ba3ref | yemken | mumkin | mish 3arfeh | shway | 🤷 | 🤷🏽‍♀️ | a little
+ما بعرف | مابعرف | ما بعرفش | مش عارف | مش عارفة | مو متأكدة | مدري | مادري | ما ادري | ما أدري والله
+والله مدري | والله ما بعرف | لا أعلم | لا أدري | لا أعرف | لست متأكدة | ربما | يمكن | ممكن | جايز | بجوز
+مش كثير | مش كتير | مو وايد | شوي | شوية | لا ما بعرف | لا مدري | لا والله ما ادري | مب متأكد | مب متأكدة
+الله أعلم | ما بتذكر | ما أذكر | يمكن لا | احتمال | نوعا ما | حسب | I don't know | i dont know | idk | dunno
+not sure | I'm not sure | maybe | no idea | perhaps | no i dont know | can't tell, sorry | I can't remember
+ma ba3ref | mab3ref | mdri | madri | ma adri | wallah ma ba3ref | yemken | mumkin | mish 3arfeh | shway | 🤷
+🤷🏽‍♀️ | a little
 """
 
 NONE = """
-لا بس ضربني | لا تتركوني | لاحقني | لا حول ولا قوة إلا بالله | لا إله إلا الله | لازم اطلع | نعمة | نعم لكن هو هون | نعم؟ | لا؟ | شو؟ | أي؟ | أي واحد؟
-اي بس خايفة | اي ضربني | نعم هددني بالسكين | لا احد هنا | لا شيء يساعدني | مو هون | مش هون | مب في البيت | ما في حدا معي | ما بدي اموت | ما بعرف شو اعمل
-ما بعرف وين اروح | مدري وش اسوي | ما ادري كيف اطلع | ابي شخص | بدي حدا | بدي احكي مع حدا | ما بدي احكي مع رجال | مين انتو | مين بيشوف رسائلي؟
-صار يضربني كل يوم | كتير خايفة | هو عندي | هو بالبيت | عنده سكين | هددني | الله | والله | يا الله | الحمد لله | شكرا | ياريت | مرحبا | السلام عليكم
-تمام | اوك | طيب | ماشي | خلص | خروج | وقف | الشرطة | ساعدوني | نعمان | لانا | مها | هي | هو | لي | لو | لم | لن | إلا | الا | 12 | 15 | 1 2 | 1 لا | 2 نعم
-نعم لا | لا نعم | 3 ايام | 3 مرات ضربني | 2 اطفال | عندي 2 | الساعة 3 | 4 | 5 | 6 | 7 | 8 | 9 | 0 | ٠ | 10 | ؟ | ... | ❤️ | 😭 | | x | ✖ | ok | okay | fine
-no one knows | nothing helps | not here | now | know | nobody | no but he hit me | yes but he is here | yesterday | yes he hit me with a knife | no he is here
-yesterday he hit me | i know | skip the police | next week | next to me | maybe he will kill me | i dont know what to do | i dont want to die | i dont want to live
-i don't want to go home | never mind | are you there | yes? | no? | what? | who reads this? | stop | help | hello | la tensa | lama darabni | layla | ahmad | ehab
-aya | ayman | akeed darabni | ma ba3ref shu a3mel | mabi a3eesh | na3am bas | la tetrekooni | one two | true story | right now he is outside | he has a knife
-he is outside | she is bleeding | i am scared | i am pregnant | im bleeding | it was my brother | sure he will kill me
+لا بس ضربني | لا تتركوني | لاحقني | لا حول ولا قوة إلا بالله | لا إله إلا الله | لازم اطلع | نعمة
+نعم لكن هو هون | نعم؟ | لا؟ | شو؟ | أي؟ | أي واحد؟ | اي بس خايفة | اي ضربني | نعم هددني بالسكين | لا احد هنا
+لا شيء يساعدني | مو هون | مش هون | مب في البيت | ما في حدا معي | ما بدي اموت | ما بعرف شو اعمل
+ما بعرف وين اروح | مدري وش اسوي | ما ادري كيف اطلع | ابي شخص | بدي حدا | بدي احكي مع حدا | ما بدي احكي مع رجال
+مين انتو | مين بيشوف رسائلي؟ | صار يضربني كل يوم | كتير خايفة | هو عندي | هو بالبيت | عنده سكين | هددني | الله
+والله | يا الله | الحمد لله | شكرا | ياريت | مرحبا | السلام عليكم | تمام | اوك | طيب | ماشي | خلص | خروج | وقف
+الشرطة | ساعدوني | نعمان | لانا | مها | هي | هو | لي | لو | لم | لن | إلا | الا | 12 | 15 | 1 2 | 1 لا | 2 نعم
+نعم لا | لا نعم | 3 ايام | 3 مرات ضربني | 2 اطفال | عندي 2 | الساعة 3 | 4 | 5 | 6 | 7 | 8 | 9 | 0 | ٠ | 10 | ؟
+... | ❤️ | 😭 | x | ✖ | ok | okay | fine | no one knows | nothing helps | not here | now | know | nobody
+no but he hit me | yes but he is here | yesterday | yes he hit me with a knife | no he is here
+yesterday he hit me | i know | skip the police | next week | next to me | maybe he will kill me
+i dont know what to do | i dont want to die | i dont want to live | i don't want to go home | never mind
+are you there | yes? | no? | what? | who reads this? | stop | help | hello | la tensa | lama darabni | layla
+ahmad | ehab | aya | ayman | akeed darabni | ma ba3ref shu a3mel | mabi a3eesh | na3am bas | la tetrekooni
+one two | true story | right now he is outside | he has a knife | he is outside | she is bleeding | i am scared
+i am pregnant | im bleeding | it was my brother | sure he will kill me
 """
 
 AGES = {
-    "4": "under_13", "٥": "teen", "6️⃣": "adult", "3": "skip", "15": "teen", "١٥": "teen", "12": "under_13", "13": "teen", "17": "teen",
-    "18": "adult", "35": "adult", "عمري 15": "teen", "عمري ١٢ سنة": "under_13", "انا 16": "teen", "عمري 8 سنين": "under_13", "٨ سنين": "under_13",
-    "i am 14": "teen", "I'm 14 years old": "teen", "im 20": "adult", "8 years old": "under_13", "3omri 15": "teen", "15 سنة": "teen",
-    "أقل من 13": "under_13", "under 13": "under_13", "تخطي": "skip", "ما بدي جاوب": "skip", "ما بعرف": "unsure", "adult": "adult", "كبيرة": "adult",
-    "18 أو أكثر": "adult", "teen": "teen",
-    "1": None, "2": None, "7": None, "8": None, "9": None, "نعم": None, "لا": None, "yes": None, "15 يوم": None, "ابني عمره 4": None,
+    "4": "under_13", "٥": "teen", "6️⃣": "adult", "3": "skip", "15": "teen", "١٥": "teen", "12": "under_13",
+    "13": "teen", "17": "teen", "18": "adult", "35": "adult", "عمري 15": "teen", "عمري ١٢ سنة": "under_13",
+    "انا 16": "teen", "عمري 8 سنين": "under_13", "٨ سنين": "under_13", "i am 14": "teen",
+    "I'm 14 years old": "teen", "im 20": "adult", "8 years old": "under_13", "3omri 15": "teen", "15 سنة": "teen",
+    "أقل من 13": "under_13", "under 13": "under_13", "تخطي": "skip", "ما بدي جاوب": "skip", "ما بعرف": "unsure",
+    "adult": "adult", "كبيرة": "adult", "18 أو أكثر": "adult", "teen": "teen", "1": None, "2": None, "7": None,
+    "8": None, "9": None, "نعم": None, "لا": None, "yes": None, "15 يوم": None, "ابني عمره 4": None,
     "5 minutes": None, "الساعة 5": None, "15 ولا 16": None, "": None, "عمري": None,
 }  # fmt: skip
 
@@ -162,7 +179,7 @@ def test_no_answering_word_is_a_safety_exit() -> None:
 
 
 def test_noise_around_a_word_changes_nothing() -> None:
-    for text in ("\u202bنعم\u202c", "ن\u200bعم", "نـــعم", "  نعم  ", "نعم\n", "نعم😭", "💔نعم", "نعم…", "*نعم*", "نـعـم!"):
+    for text in ("\u202bنعم\u202c", "ن\u200bعم", "نـــعم", "  نعم  ", "نعم\n", "نعم😭", "💔نعم", "نعم…", "*نعم*"):
         assert read_answer(text, (), WORDS) == "yes", text
 
 

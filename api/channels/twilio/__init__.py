@@ -1,4 +1,4 @@
-"""Twilio: verify, parse, send, follow, erase (the facts are in ``docs`` and in each module's docstring). Imports ``safety``.
+"""Twilio: verify a webhook, parse it, send, follow what became of it, erase. Imports ``safety``, ``api.database``, ``..address``.
 
 Read ``parse.py`` first, then ``client.py`` and ``erasure.py``.
 """

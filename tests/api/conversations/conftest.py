@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -104,11 +105,8 @@ def _writable(pid: int) -> Iterator[bytes]:
 
 
 @pytest.fixture(scope="session")
-def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("r"))
-    server.start()
-    yield server
-    server.kill()
+def running_server() -> Iterator[Server]:
+    yield from _serving()
 
 
 @pytest.fixture
@@ -120,12 +118,19 @@ def server(running_server: Server) -> Server:
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[Server]:
+def own_server() -> Iterator[Server]:
     """A server this test may kill."""
-    server = Server(tmp_path)
-    server.start()
-    yield server
-    server.kill()
+    yield from _serving()
+
+
+def _serving() -> Iterator[Server]:
+    with tempfile.TemporaryDirectory(prefix="hams-redis-") as directory:  # short: a socket's path has 107 bytes
+        server = Server(Path(directory))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
 
 
 @pytest.fixture

@@ -129,29 +129,38 @@ async def test_a_long_turn_renews_its_lease(server: Server, make_store: MakeStor
     assert log == ["1", "2"]
 
 
+def asleep(store: ConversationStore, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """A process that stands still: it renews nothing for so long."""
+    at_once = store._lock._renew_later
+    monkeypatch.setattr(
+        store._lock, "_renew_later",
+        lambda *held: asyncio.get_running_loop().call_later(seconds, lambda: at_once(*held)),
+    )
+
+
 async def test_a_turn_that_slept_through_its_lease_is_refused(
-    server: Server, make_store: MakeStore, clock: Clock
+    server: Server, make_store: MakeStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = make_store(server, lease_s=0.2), make_store(server, lease_s=0.2)
+    asleep(here, monkeypatch, 0.4)
     first = await here.arrive(ZAYNAB, "sms", "1", clock())
     async with here.turn(first) as stale:
         second = await there.arrive(ZAYNAB, "sms", "2", clock())
-        time.sleep(0.3)  # the whole process stands still: nothing is renewed
         async with there.turn(second) as fence:
             assert await here.save(ZAYNAB, "sms", {"by": "stale"}, stale) == Refused("stale")
             assert await there.save(ZAYNAB, "sms", {"by": "good"}, fence) == Saved()
             assert await here.save(ZAYNAB, "sms", {"by": "stale"}, stale) == Refused("stale")
-        await asyncio.sleep(0.15)
-        assert stale.lost
+            await asyncio.sleep(0.4)
+            assert stale.lost and not fence.lost
     assert await here.load(ZAYNAB, "sms") == {"by": "good"}
 
 
 async def test_a_stale_turn_is_refused_after_the_queue_was_empty_too(
-    server: Server, make_store: MakeStore, clock: Clock
+    server: Server, make_store: MakeStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = make_store(server, lease_s=0.2), make_store(server, lease_s=0.2)
+    asleep(here, monkeypatch, 60)
     async with here.turn(await here.arrive(ZAYNAB, "sms", "1", clock())) as stale:
-        time.sleep(0.3)
         await work(there, await there.arrive(ZAYNAB, "sms", "2", clock()), [])
         assert await here.save(ZAYNAB, "sms", {}, stale) == Refused("stale")
 

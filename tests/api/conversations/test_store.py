@@ -429,6 +429,7 @@ async def test_a_redis_that_came_back_empty_is_taught_the_scripts_again(
     await say(store, "1", clock, {"n": 1})
     own_server.kill()
     own_server.start()
+    await asyncio.sleep(0.05)
     assert await say(store, "2", clock, {"n": 2}) is None
     with own_server.blocking() as client:
         client.script_flush()

@@ -10,7 +10,7 @@ from api.scripts.required import EMERGENCY_FIRST, GATEWAY_TEXTS
 
 FLAWLESS: dict[str, str] = {
     "release.yml": "name: test\nlanguages: [ar, en]\nowner: somebody\n",
-    "phrases/revealing.yml": "words:\n  ar: [عنف, شرطة, حماية]\n  en: [violence, police, domestic abuse]\n",
+    "phrases/revealing.yml": "arabic: [عنف, شرطة, حماية]\nenglish: [violence, police, domestic abuse]\n",
     "phrases/exit.yml": "phrases:\n  - phrase: خروج\n    advertised: true\n  - phrase: exit now\n",
     "phrases/danger.yml": """\
 concepts:

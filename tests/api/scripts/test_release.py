@@ -66,6 +66,11 @@ def test_bundles_with_one_digest_are_one_bundle(files: dict[str, bytes], data: s
     assert digest_of(dict(reversed(files.items()))) == digest_of(files)
 
 
+def test_what_stands_in_a_name_and_what_in_a_file_are_kept_apart() -> None:
+    alike = [{"a": b"bc"}, {"ab": b"c"}, {"a": b"", "bc": b""}, {"a": b"b", "c": b""}, {"abc": b""}]
+    assert len({digest_of(files) for files in alike}) == len(alike)
+
+
 def test_all_problems_come_at_once_warnings_included(tmp_path: Path) -> None:
     texts = texts_file().replace("  menu:", "  menuu:").replace("lev: مرحبا", "lev: 7", 1)
     with pytest.raises(ScriptProblems) as caught:

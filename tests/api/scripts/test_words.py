@@ -31,6 +31,13 @@ def test_a_word_that_only_looks_like_it_is_not(written: str) -> None:
     assert list(spans_of(pattern, f"نعم {written} لا")) == []
 
 
+@pytest.mark.parametrize("written", ["يضربك", "بتضربها", "وبيضربني", "والضرب"])
+def test_a_stem_is_found_in_its_verbs(written: str) -> None:
+    pattern = revealing_pattern(["ضرب"])
+    assert pattern is not None
+    assert len(list(spans_of(pattern, written))) == 1
+
+
 def test_no_words_make_no_pattern() -> None:
     assert revealing_pattern([" ", ""]) is None
 

@@ -1,0 +1,178 @@
+// One live talk: the words are in this page's memory and nowhere else; they go when the talk or the page does.
+import { call } from "./console-api.js";
+
+// safety.md: a bare 0 or x exits everywhere, so a counsellor is warned before asking for such an answer.
+const COULD_EXIT = /(^|[^\p{L}\p{N}])(0|٠|۰|x|X|✖)($|[^\p{L}\p{N}])/u;
+
+export class Talk {
+  constructor(id, card, { words, longest, live, onEnded, onNotice, onBack, onUnread }) {
+    Object.assign(this, { id, words, longest, live, onEnded, onNotice, onBack, onUnread });
+    this.shown = new Set();
+    this.owed = [];
+    this.unread = 0;
+    this.over = false;
+    this.sending = Promise.resolve();
+    this.element = document.getElementById("talk-template").content.firstElementChild.cloneNode(true);
+    this.list = this.element.querySelector(".words");
+    this.banner = this.element.querySelector(".talk-banner");
+    this.write = this.element.querySelector(".write");
+    this.box = this.write.elements.text;
+    this.warning = this.element.querySelector(".exit-warning");
+    this.listen();
+    this.refresh(card);
+  }
+
+  // The card in the queue is the truth about who owns this and under which epoch.
+  refresh(card) {
+    const facts = this.element.querySelector(".talk-facts");
+    facts.replaceChildren(...[".card-top", ".where", ".chips"].map((part) => card.querySelector(part).cloneNode(true)));
+    const epoch = Number(card.dataset.epoch);
+    const changed = epoch !== this.epoch;
+    this.epoch = epoch;
+    if (card.dataset.state === "left") this.left();
+    else if (changed) this.watch();
+  }
+
+  watch() {
+    if (!this.over) this.live.say({ type: "watch", handoff: this.id, epoch: this.epoch });
+  }
+
+  get visible() {
+    return !this.element.hidden && document.visibilityState === "visible";
+  }
+
+  show() {
+    this.element.hidden = false;
+    this.settle();
+    this.list.scrollTop = this.list.scrollHeight;
+    if (!this.over && matchMedia("(min-width: 60rem)").matches) this.box.focus();
+  }
+
+  // Words are acknowledged once they stand on a screen somebody can see, not before.
+  settle() {
+    if (!this.visible) return;
+    for (const seq of this.owed.splice(0)) this.live.say({ type: "ack", handoff: this.id, seq });
+    this.unread = 0;
+    this.onUnread(this);
+  }
+
+  heard({ seq, id, text }) {
+    if (this.over) return;
+    if (!this.shown.has(id)) {
+      this.shown.add(id);
+      this.shown.add(`seq-${seq}`);
+      this.add("theirs", text);
+      this.unread += 1;
+      this.onUnread(this);
+    }
+    this.owed.push(seq);
+    this.settle();
+  }
+
+  lapsed({ seq }) {
+    if (!this.over && !this.shown.has(`seq-${seq}`)) this.add("lapsed", this.words.lapsed);
+  }
+
+  // safety.md: after an exit nothing is sent and nothing of the talk stays.
+  left() {
+    if (this.over) return;
+    this.end(this.words.left_banner);
+    this.write.remove();
+    this.element.querySelector(".menu").remove();
+  }
+
+  taken() {
+    if (this.over) return;
+    this.end(this.words.taken_banner);
+    for (const part of [".write", ".menu", ".close"]) this.element.querySelector(part)?.remove();
+  }
+
+  end(words) {
+    this.over = true;
+    this.owed = [];
+    this.box.value = "";
+    this.list.replaceChildren();
+    this.banner.textContent = words;
+    this.banner.hidden = false;
+  }
+
+  add(kind, text, state) {
+    const near = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 80;
+    const item = document.createElement("li");
+    item.className = kind;
+    const bubble = document.createElement("p");
+    bubble.dir = "auto";
+    bubble.textContent = text;
+    item.append(bubble);
+    if (state !== undefined) {
+      const note = document.createElement("small");
+      note.textContent = state;
+      item.append(note);
+    }
+    this.list.append(item);
+    if (near || kind === "ours") this.list.scrollTop = this.list.scrollHeight;
+    return item;
+  }
+
+  send() {
+    const text = this.box.value.trim();
+    if (!text) return;
+    if (text.length > this.longest) {
+      this.warning.textContent = this.words.too_long;
+      this.warning.hidden = false;
+      return;
+    }
+    this.box.value = "";
+    this.look();
+    const item = this.add("ours", text, this.words.state_sending);
+    // One after the other: what is written first arrives first.
+    this.sending = this.sending.then(async () => {
+      if (this.over) return;
+      const { ok, code, body } = await call("POST", `handoffs/${this.id}/messages`, { text, epoch: this.epoch });
+      const state = ok ? body.state : "failed";
+      item.classList.add(state);
+      item.querySelector("small").textContent = this.words[`state_${state}`] ?? state;
+      if (!ok) this.onNotice(code);
+    });
+  }
+
+  look() {
+    const risky = COULD_EXIT.test(this.box.value);
+    this.warning.textContent = risky ? this.words.exit_warning : "";
+    this.warning.hidden = !risky;
+  }
+
+  listen() {
+    this.write.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.send();
+    });
+    this.box.addEventListener("input", () => this.look());
+    this.box.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+        event.preventDefault();
+        this.send();
+      }
+    });
+    this.element.querySelector(".close").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.act("close", { outcome: event.target.elements.outcome.value });
+    });
+    this.element.querySelector(".transfer").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.act("transfer", { to: event.target.elements.to.value });
+    });
+    this.element.addEventListener("click", (event) => {
+      const act = event.target.closest("[data-act]")?.dataset.act;
+      if (act === "release") this.act("release", {});
+      if (act === "back") this.onBack();
+    });
+  }
+
+  async act(name, body) {
+    const { ok, code } = await call("POST", `handoffs/${this.id}/${name}`, { ...body, epoch: this.epoch });
+    if (!ok) return this.onNotice(code);
+    this.live.say({ type: "unwatch", handoff: this.id });
+    this.onEnded(this);
+  }
+}

@@ -1,0 +1,192 @@
+// The console: a queue that is always up to date, and the talks one has claimed.
+import { call, leave } from "./console-api.js";
+import { Live } from "./console-live.js";
+import { Talk } from "./console-talk.js";
+
+const words = JSON.parse(document.body.dataset.words);
+const longest = Number(document.body.dataset.longest);
+const queue = document.getElementById("queue");
+const pane = document.getElementById("talks");
+const notice = document.getElementById("notice");
+const connection = document.getElementById("connection");
+const talks = new Map();
+
+const POLL_EVERY = 10000;
+let clockSlip = 0; // how far this machine's clock is from the server's
+let running = null;
+let again = false;
+
+const live = new Live({
+  onMessage(message) {
+    const talk = talks.get(message.handoff);
+    if (message.type === "queue") refresh();
+    else if (message.type === "message") talk?.heard(message);
+    else if (message.type === "lapsed") talk?.lapsed(message);
+    else if (message.type === "left") talk?.left();
+    else if (message.type === "not_yours") refresh();
+  },
+  onOpen() {
+    say(words.connected, true);
+    for (const talk of talks.values()) talk.watch();
+  },
+  onDown() {
+    say(words.reconnecting, false);
+  },
+  onSignedOut: signedOut,
+});
+
+function say(text, good) {
+  connection.textContent = text;
+  connection.classList.toggle("down", !good);
+}
+
+function signedOut() {
+  for (const talk of talks.values()) talk.end("");
+  leave();
+}
+
+// One request at a time; what changes meanwhile is fetched once more before the promise is kept.
+function refresh() {
+  again = true;
+  running ??= fetchQueue().finally(() => (running = null));
+  return running;
+}
+
+async function fetchQueue() {
+  while (again) {
+    again = false;
+    try {
+      const response = await fetch(`/console/queue?lang=${document.documentElement.lang}`, { cache: "no-store" });
+      if (response.status === 401) return signedOut();
+      if (response.ok) redraw(await response.text());
+      else say(words.reconnecting, false);
+    } catch {
+      say(words.reconnecting, false);
+    }
+  }
+}
+
+function redraw(html) {
+  const focused = document.activeElement?.closest?.(".card")?.dataset.id;
+  const scrolled = queue.scrollTop;
+  queue.replaceChildren(new DOMParser().parseFromString(html, "text/html").querySelector(".groups"));
+  queue.scrollTop = scrolled;
+  if (focused) card(focused)?.querySelector("button")?.focus();
+  settle();
+}
+
+const card = (id) => queue.querySelector(`.card[data-id="${CSS.escape(id)}"]`);
+
+// Bring the talks in line with the cards: who owns what is decided by the server alone.
+function settle() {
+  clockSlip = Number(queue.querySelector(".groups").dataset.now) * 1000 - Date.now();
+  for (const [id, talk] of talks) {
+    const now = card(id);
+    if (now?.dataset.mine === "yes") talk.refresh(now);
+    else talk.taken();
+    now?.classList.toggle("open", !talk.element.hidden);
+    showUnread(talk);
+  }
+  for (const mine of queue.querySelectorAll('.card[data-mine="yes"]')) talkOf(mine);
+  tick();
+}
+
+function talkOf(mine) {
+  const id = mine.dataset.id;
+  if (!talks.has(id)) {
+    const talk = new Talk(id, mine, {
+      words,
+      longest,
+      live,
+      onEnded: remove,
+      onNotice: warn,
+      onBack: () => open(null),
+      onUnread: showUnread,
+    });
+    talk.element.hidden = true;
+    talks.set(id, talk);
+    pane.append(talk.element);
+  }
+  return talks.get(id);
+}
+
+function open(id) {
+  for (const [other, talk] of talks) if (other !== id) talk.element.hidden = true;
+  for (const [other, talk] of talks) if (other !== id && talk.over && card(other)?.dataset.mine !== "yes") remove(talk);
+  document.getElementById("no-talk").hidden = id !== null;
+  document.body.classList.toggle("talking", id !== null);
+  for (const one of queue.querySelectorAll(".card")) one.classList.toggle("open", one.dataset.id === id);
+  if (id !== null) talks.get(id).show();
+}
+
+function remove(talk) {
+  const shown = !talk.element.hidden;
+  talk.element.remove();
+  talks.delete(talk.id);
+  if (shown) open(null);
+  refresh();
+}
+
+function showUnread(talk) {
+  const badge = card(talk.id)?.querySelector(".unread");
+  if (!badge) return;
+  badge.hidden = talk.unread === 0;
+  badge.textContent = talk.unread ? `${talk.unread} ${words.unread}` : "";
+}
+
+function warn(code) {
+  if (code === "signed-out") return signedOut();
+  notice.textContent = words[`problem_${code}`] ?? words.problem_other;
+  notice.hidden = false;
+  clearTimeout(warn.timer);
+  warn.timer = setTimeout(() => (notice.hidden = true), 6000);
+  refresh();
+}
+
+queue.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-act]");
+  if (!button) return;
+  const { id, epoch } = button.closest(".card").dataset;
+  if (button.dataset.act === "claim") {
+    button.disabled = true;
+    const { ok, code } = await call("POST", `handoffs/${id}/claim`, { epoch: Number(epoch) });
+    if (!ok) return warn(code);
+    await refresh();
+  }
+  const mine = card(id);
+  if (mine?.dataset.mine === "yes") {
+    talkOf(mine);
+    open(id);
+  }
+});
+
+document.getElementById("sign-out").addEventListener("click", async () => {
+  await call("DELETE", "session");
+  signedOut();
+});
+
+document.addEventListener("visibilitychange", () => {
+  for (const talk of talks.values()) talk.settle();
+});
+
+const two = (number) => String(number).padStart(2, "0");
+
+function span(milliseconds) {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
+}
+
+function tick() {
+  const now = Date.now() + clockSlip;
+  for (const since of document.querySelectorAll("[data-since]")) since.textContent = span(now - Date.parse(since.dataset.since));
+  for (const until of document.querySelectorAll("[data-until]")) {
+    const left = Date.parse(until.dataset.until) - now;
+    until.textContent = left > 0 ? span(left).replace(/:\d\d$/, "") : words.window_closed;
+    until.classList.toggle("late", left < 3600000);
+  }
+}
+
+settle();
+setInterval(tick, 1000);
+setInterval(() => live.up || refresh(), POLL_EVERY);

@@ -1,0 +1,63 @@
+"""JSON Lines in, JSON Lines out: order, bad lines, nothing echoed."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from api.cli.understand import BadLine, judge_lines, read_line
+
+
+async def echo(text: str) -> dict[str, Any]:
+    if text == "break":
+        raise BadLine("the engine gave no answer (turn_failed)")
+    return {"length": len(text)}
+
+
+async def judged(*lines: bytes) -> tuple[int, list[dict[str, Any]]]:
+    out = io.StringIO()
+    bad = await judge_lines(lines, out, echo)
+    return bad, [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+async def test_answers_come_in_order_one_a_line() -> None:
+    bad, answers = await judged(*(json.dumps({"text": "م" * n}).encode() + b"\n" for n in range(20)))
+    assert bad == 0 and answers == [{"length": n} for n in range(20)]
+
+
+async def test_a_bad_line_gives_an_error_for_itself_and_the_rest_goes_on() -> None:
+    bad, answers = await judged(b'{"text": "a"}\n', b"{hush\n", b'{"text": "break"}\n', b'{"text": "abc"}')
+    assert bad == 2
+    assert answers == [
+        {"length": 1}, {"error": "not JSON"}, {"error": "the engine gave no answer (turn_failed)"}, {"length": 3},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b'{"text": "\xff"}', "not UTF-8"),
+        (b"hush", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b'["hush"]', 'not an object with a "text" that is a string'),
+        (b'{"text": 7}', 'not an object with a "text" that is a string'),
+        (b'{"words": "hush"}', 'not an object with a "text" that is a string'),
+        (b"null", 'not an object with a "text" that is a string'),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_told_without_the_line(line: bytes, problem: str) -> None:
+    with pytest.raises(BadLine) as refused:
+        read_line(line)
+    assert str(refused.value) == problem
+
+
+async def test_empty_lines_are_no_messages() -> None:
+    assert await judged(b"\n", b"  \r\n", b'{"text": ""}\n') == (0, [{"length": 0}])
+
+
+def test_a_line_may_hold_anything_a_message_may() -> None:
+    for text in ("", "\u200f٠\u200e", "a\nb\x00", "😀" * 1000):
+        assert read_line(json.dumps({"text": text}).encode()) == text

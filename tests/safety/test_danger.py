@@ -1,0 +1,140 @@
+"""Danger by rule, on two sets of sentences kept apart from the lexicon, and what the grammar of the file promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safety.danger import FLAGS, Danger, LexiconNotUsable, compile_lexicon, find_danger
+
+ROOT = Path(__file__).parents[2]
+DATA: dict[str, Any] = yaml.safe_load((ROOT / "scripts/phrases/danger.yml").read_text("utf-8"))
+LEXICON = compile_lexicon(DATA)
+
+
+def _sentences(name: str) -> list[str]:
+    text = (ROOT / f"tests/safety/{name}.txt").read_text("utf-8")
+    return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+NOW = _sentences("danger_now")
+LOOK_ALIKES = _sentences("look_alikes")
+# Written after the lexicon, never used to change it: what the rules are worth on words nobody prepared them for.
+UNSEEN_NOW = _sentences("unseen_danger_now")
+UNSEEN_LOOK_ALIKES = _sentences("unseen_look_alikes")
+# The rules alone; the model sees the rest (danger is rules or model, whichever is more worried). Raise it, never lower it.
+RECALL_FLOOR = 0.2
+
+
+def _level(text: str) -> str:
+    found = find_danger(text, LEXICON)
+    return found.level if found else ""
+
+
+def test_danger_now_is_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    seen = sum(_level(text) == "now" for text in NOW)
+    with capsys.disabled():
+        print(f"\ndanger now: recall {seen}/{len(NOW)} = {seen / len(NOW):.3f}")
+    assert len(NOW) >= 120
+    assert seen / len(NOW) >= 0.95
+
+
+def test_look_alikes_do_not_ring(capsys: pytest.CaptureFixture[str]) -> None:
+    quiet = sum(_level(text) != "now" for text in LOOK_ALIKES)
+    with capsys.disabled():
+        print(f"\nlook-alikes: specificity {quiet}/{len(LOOK_ALIKES)} = {quiet / len(LOOK_ALIKES):.3f}")
+    assert len(LOOK_ALIKES) >= 120
+    assert quiet / len(LOOK_ALIKES) >= 0.97
+
+
+def test_unseen_sentences_are_told_apart_well_enough(capsys: pytest.CaptureFixture[str]) -> None:
+    seen = sum(_level(text) == "now" for text in UNSEEN_NOW)
+    asked = sum(_level(text) == "maybe" for text in UNSEEN_NOW)
+    quiet = sum(_level(text) != "now" for text in UNSEEN_LOOK_ALIKES)
+    with capsys.disabled():
+        print(f"\nunseen: recall {seen}/{len(UNSEEN_NOW)} (and {asked} asked about), specificity {quiet}/{len(UNSEEN_LOOK_ALIKES)}")
+    assert seen / len(UNSEEN_NOW) >= RECALL_FLOOR
+    assert quiet / len(UNSEEN_LOOK_ALIKES) >= 0.9
+
+
+@pytest.mark.parametrize("text", [
+    "الحقوني", "بدو يذبحني هلق", "بيذبحني الحين", "3am yedrobni", "el7a2oni", "واقف عالباب ومعه سكين", "he is at the door with a knife",
+    "he is beating her now", "عم بنزف", "عم يخنقني", "i took all the pills", "قفل علي الباب وجاي",
+])
+def test_the_plainest_cries_ring_the_bell(text: str) -> None:
+    assert _level(text) == "now"
+
+
+@pytest.mark.parametrize("text", [
+    "ضربني امبارح", "بموت من الضحك", "قتلني الحر", "شفت فيلم عن واحد عم يذبح مرته", "حلمت انو عم يخنقني", "سمعت بالاخبار انو واحد عم يقتل مرته",
+    "ما عم يضربني", "لو عم يضربني شو بعمل", "خلصت القضية وهو بالسجن", "he is not beating me now", "i watched a movie he is killing her now",
+])
+def test_past_figure_film_dream_news_negation_and_closed_case_take_it_back(text: str) -> None:
+    assert _level(text) != "now"
+
+
+def test_what_was_yesterday_does_not_take_back_what_is_now() -> None:
+    assert _level("امبارح ضربني. وهلق واقف عالباب ومعه سكينة") == "now"
+    assert _level("امبارح ضربني بس هلق عم يكسر الباب") == "now"
+    assert _level("امبارح ضربني وهلق انا عند اهلي") != "now"
+
+
+@pytest.mark.parametrize(("text", "code"), [
+    ("واقف عالباب ومعه سكينة", "weapon"), ("جاي يذبحني الحين", "threat_to_kill"), ("he is choking me right now", "strangulation"),
+    ("بلعت كل الحبوب", "self_harm"), ("انا بنزف", "injury"), ("قفل علي الباب وجاي", "confinement"), ("عم يضرب بنتي", "child_at_risk"),
+    ("he is raping me now", "sexual_violence"),
+])
+def test_the_ticket_learns_what_kind_of_danger_it_is(text: str, code: str) -> None:
+    found = find_danger(text, LEXICON)
+    assert found is not None
+    assert found.level == "now"
+    assert code in found.codes
+    assert "danger_now" in found.codes
+    assert list(found.codes) == [flag for flag in FLAGS if flag in found.codes]
+
+
+@pytest.mark.parametrize("text", ["رح يقتلني", "help me", "بدي موت", "he will kill me"])
+def test_what_is_uncertain_leads_to_the_one_question(text: str) -> None:
+    assert _level(text) == "maybe"
+
+
+@pytest.mark.parametrize("text", ["", "مرحبا", "😭", "ok", "شو الطقس", "خ" * 1600, "\ud800", "1"])
+def test_ordinary_words_are_no_danger(text: str) -> None:
+    assert find_danger(text, LEXICON) is None
+
+
+@given(st.text(st.characters(codec=None), max_size=200))
+def test_any_text_has_an_answer(text: str) -> None:
+    found = find_danger(text, LEXICON)
+    assert found is None or isinstance(found, Danger)
+
+
+OWN_WORDS = ("سكين", "باب", "عم", "يضرب", "هلق", "امبارح", "لو", "بس", "ما", "و", "now", "he", "knife", "door", ".", "؟")
+
+
+@given(st.lists(st.sampled_from(OWN_WORDS), max_size=300))
+def test_any_heap_of_its_own_words_has_an_answer(words: list[str]) -> None:
+    find_danger(" ".join(words), LEXICON)
+
+
+@pytest.mark.parametrize("text", ["ا\u200bلح\u200bقوني", "الحقووووني", "ألحِقوني", "ﺍﻟﺤﻘﻮﻧﻲ", "EL7A2OONI", "«الحقوني!»"])
+def test_the_folding_of_the_exit_holds_here_too(text: str) -> None:
+    assert _level(text) == "now"
+
+
+@pytest.mark.parametrize("broken", [
+    {},
+    {"concepts": {"a": {"flag": "nonsense", "words": {"english": ["a"]}}}},
+    {"concepts": {"a": {"words": ["a"]}}},
+    {"concepts": {"a": {"words": {"english": ["a"]}}}, "danger": [{"says": "x", "level": "now", "all": ["b"]}]},
+    {"concepts": {"a": {"words": {"english": ["a"]}}}, "danger": [{"says": "x", "level": "soon", "all": ["a"]}]},
+    {"concepts": {"a": {"words": {"english": ["a"]}}}, "not_danger": [{"concept": "a", "reach": "everywhere"}]},
+])
+def test_a_broken_file_is_refused(broken: dict[str, Any]) -> None:
+    with pytest.raises(LexiconNotUsable):
+        compile_lexicon(broken)
