@@ -422,6 +422,7 @@ def main(root: Path, model: Path, environ: Mapping[str, str]) -> int:
             finally:
                 for left in ("running.json", "redis.conf", "signin.txt"):
                     (settings.run / left).unlink(missing_ok=True)
+                settings.engine_socket.unlink(missing_ok=True)
     except (SettingsError, RedisUnfit, CannotStart) as problem:
         say(str(problem))
         return 1

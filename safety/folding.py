@@ -76,4 +76,4 @@ def squeeze(folded: str) -> str:
 
     Takes folded text. «خ ر و ج», «"خروج!"» and «خرووووج 😭» all become «خروج».
     """
-    return "".join(filter(str.isalnum, folded))
+    return _REPEATED_ANY.sub(r"\1", "".join(filter(str.isalnum, folded)))

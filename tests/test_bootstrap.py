@@ -228,3 +228,21 @@ def only_coreutils(place: Place) -> Path:
     for name in ("sh", "cat", "cmp", "cp", "date", "dirname", "grep", "mkdir", "rm", "sleep", "tail", "basename"):
         (folder / name).symlink_to(shutil.which(name) or f"/usr/bin/{name}")
     return folder
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "closing"),
+    [
+        ("===== 12 passed, 1 skipped in 3.21s =====", 0, "12 passed, 1 skipped in 3.21s"),
+        ("\x1b[31m=== \x1b[1m2 failed\x1b[0m, 10 passed in 63.00s (0:01:03) ===\x1b[0m", 1, "2 failed, 10 passed in 63.00s (0:01:03)"),
+        ("hams: PostgreSQL is needed in CI", 1, "the tests did not run"),
+    ],
+)
+def test_ci_ends_with_pytests_closing_line_and_its_status(tmp_path: Path, said: str, status: int, closing: str) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci/run", tmp_path / ".ci/run")
+    (tmp_path / "words").write_text(f"{said}\n")
+    (tmp_path / "hams").write_text(f'#!/bin/sh\n[ "$CI $*" = "true test" ] || exit 99\ncat words\nexit {status}\n')
+    (tmp_path / "hams").chmod(0o755)
+    done = subprocess.run([str(tmp_path / ".ci/run")], capture_output=True, text=True, cwd="/", check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (status, closing)

@@ -122,13 +122,13 @@ class TurnLock:
                 ticket, generation, floor(), self._lease_ms, self._mark_lease_ms,
             )
             if not self._has_earlier_here(here, ticket):
-                turn, *answers = await self._wire.ask(poll, *along, secret="read")
+                turn, *answers = await self._wire.ask(poll, *along, carries_key="back")
                 if turn == 1:
                     return answers
             else:
                 (turn,) = await self._wire.ask(poll)
                 if turn == 1:  # the earlier one of this process has left without a word
-                    _, *answers = await self._wire.ask(poll, *along, secret="read")
+                    _, *answers = await self._wire.ask(poll, *along, carries_key="back")
                     return answers
             if turn == -1:
                 raise LeftMeanwhile("the person left before this message's turn came")

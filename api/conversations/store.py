@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import heapq
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -40,6 +41,7 @@ MARK_LEASE_S = 30
 MARK_S = 24 * 60 * 60
 QUIET_S = 10  # safety.md: stragglers
 _STAGED_S = 5
+_FRESH_S = 0.5
 _BACKSTOP_S = 60  # Redis's own expiry, which erases nothing, comes this much after our overwriting
 _STAMP = 16
 _PURPOSE = "conversation"
@@ -70,6 +72,7 @@ class Arrival:
     over: Literal["", "soft", "hard"]
     first: bool
     _found: tuple[bytes | None, bytes | None] | None = field(default=None, repr=False, compare=False)
+    _at: float = field(default_factory=time.monotonic, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,7 @@ class ConversationStore:
              names.rate(person), *self._wiped(person)),
             _micros(now), int(now * 1000), self._mark_lease_ms, self._lease_ms, TOMBSTONE_S * 1000, floor, *self._limits,
         )
-        outcome, key, sealed = await self.wire.ask(ask, *_reads(person, channel), secret="read")
+        outcome, key, sealed = await self.wire.ask(ask, *_reads(person, channel), carries_key="back")
         duplicate, ticket, generation, quiet, over, turn = map(int, outcome.split())
         if ticket:
             self._lock.note(person, ticket)
@@ -173,7 +176,8 @@ class ConversationStore:
             raise ValueError("a duplicate has no turn")
         person, channel = arrival.person, arrival.channel
         floor = functools.partial(self._floor, person)
-        found = list(arrival._found) if arrival._found is not None else None
+        fresh = time.monotonic() - arrival._at < _FRESH_S  # else an exit or another's turn may have come in between
+        found = list(arrival._found) if arrival._found is not None and fresh else None
         try:
             if floor() > arrival.generation:
                 raise LeftMeanwhile("the person left before this message's turn came")
@@ -212,7 +216,7 @@ class ConversationStore:
         Raises:
             StoreUnavailable
         """
-        wrapped, sealed = await self.wire.ask(*_reads(person, channel), secret="read")
+        wrapped, sealed = await self.wire.ask(*_reads(person, channel), carries_key="back")
         return self._open(person, channel, self._unwrap(person, channel, wrapped), sealed)
 
     async def save(
@@ -300,6 +304,9 @@ class ConversationStore:
             StoreUnavailable: it is away again; nothing of what is left is lost.
         """
         for person, generation in exits:
+            (known,) = await self.wire.ask(("GET", names.generation(person)))
+            if int(known or 0) >= generation:
+                continue  # made good by the next arrival: a talk begun since is not to be ended
             self.tombstones.remember(person, generation, self._clock())
             await self.exit(person, "")
         return list(exits)
@@ -367,7 +374,7 @@ class ConversationStore:
             return int(outcome)
         wrapped = self._keyring.seal(_PURPOSE, key, _aad(person, channel))
         # a plain SET: an argument of a script would be copied. It lies aside until the script accepts it.
-        _, outcome = await self.wire.ask(("SET", staged, wrapped, "PX", _STAGED_S * 1000), save, secret="sent")
+        _, outcome = await self.wire.ask(("SET", staged, wrapped, "PX", _STAGED_S * 1000), save, carries_key="out")
         if outcome == 0:
             fence._held.key = key
         return int(outcome)

@@ -61,12 +61,12 @@ class Wire:
         self._scrubs: set[asyncio.Task[None]] = set()
         self.trips = 0
 
-    async def ask(self, *commands: Command, secret: Literal["", "sent", "read"] = "") -> list[Any]:
+    async def ask(self, *commands: Command, carries_key: Literal["", "out", "back"] = "") -> list[Any]:
         """Send the commands together and return their answers.
 
         Args:
-            secret: a key goes over the wire, out (``sent``) or back (``read``, as what a GET answers); both of the
-                server's buffers are overwritten right after, beside the caller's further work.
+            carries_key: a conversation's key goes over the wire, ``out`` or ``back`` (as what a GET answers); both of
+                the server's buffers are overwritten right after, beside the caller's further work.
 
         Raises:
             StoreUnavailable: for whatever reason it did not work.
@@ -85,7 +85,7 @@ class Wire:
                         await self._trip(connection, [("SCRIPT", "LOAD", script) for script in scripts_lua.ALL])
                         answers = answers[:place] + await self._trip(connection, commands[place:])
                         break
-            if secret == "sent" or (secret == "read" and _read_something(commands, answers)):
+            if carries_key == "out" or (carries_key == "back" and _read_something(commands, answers)):
                 handed_on = True
                 task = asyncio.create_task(self._scrub_and_release(connection))
                 self._scrubs.add(task)

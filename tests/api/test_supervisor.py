@@ -17,7 +17,16 @@ import psutil
 import pytest
 
 from api.settings import load_settings
-from api.supervisor import CannotStart, addresses, answers, bind, engine_environment, only_one, plain_environment
+from api.supervisor import (
+    CannotStart,
+    addresses,
+    answers,
+    bind,
+    engine_environment,
+    only_one,
+    plain_environment,
+    product,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -237,3 +246,44 @@ def test_the_addresses_name_the_simulator_only_in_demo_mode(tmp_path: Path) -> N
     live = {"TWILIO_ACCOUNT_SID": "AC" + "0a" * 16, "TWILIO_AUTH_TOKEN": "t", "TWILIO_SMS_FROM": "+97312345678"}
     _, lines = addresses(load_settings({"HAMS_VAR": str(tmp_path), **live}, tmp_path))
     assert not [line for line in lines if "simulator" in line]
+
+
+def secrets_of(environ: dict[str, str]) -> set[str]:
+    return {name for name in environ if name.startswith(("HAMS_", "TWILIO_", "SENTRY"))}
+
+
+def test_a_demo_is_made_of_four_parts_and_only_the_gateway_is_told_secrets(tmp_path: Path) -> None:
+    settings = load_settings({"HAMS_VAR": str(tmp_path / "var")}, ROOT)
+    with bind("127.0.0.1", 0) as listener:
+        parts = {part.name: part for part in product(settings, Path("/model"), listener, {"PATH": "/bin", "HAMS_X": "1"})}
+        assert list(parts) == ["Redis", "engine", "stand-in provider", "gateway"]
+        for name, part in parts.items():
+            assert bool(secrets_of(dict(part.environ))) is (name == "gateway")
+        told = parts["gateway"].environ
+        assert told["HAMS_MODE"] == "demo" and told["HAMS_REDIS_URL"].startswith("unix://hams:")
+        assert told["HAMS_TWILIO_API_URL"].startswith("http://127.0.0.1:")
+        assert "--no-access-log" in parts["gateway"].argv
+        assert parts["gateway"].passes == (listener.fileno(),)
+        for part in parts.values():
+            assert told["HAMS_SECRET_KEYS"] not in " ".join(part.argv)
+            assert told["TWILIO_AUTH_TOKEN"] not in repr(part)
+
+
+def test_with_servers_of_its_own_the_product_starts_none(tmp_path: Path) -> None:
+    given = {
+        "HAMS_VAR": str(tmp_path), "HAMS_REDIS_URL": "redis://127.0.0.1:1", "TWILIO_ACCOUNT_SID": "AC" + "0a" * 16,
+        "TWILIO_AUTH_TOKEN": "t", "TWILIO_SMS_FROM": "+97312345678",
+    }  # fmt: skip
+    with bind("127.0.0.1", 0) as listener:
+        parts = product(load_settings(given, ROOT), Path("/model"), listener, {})
+    assert [part.name for part in parts] == ["engine", "gateway"]
+
+
+def test_what_a_run_writes_down_for_the_doctor_holds_no_lasting_secret(tmp_path: Path) -> None:
+    settings = load_settings({"HAMS_VAR": str(tmp_path)}, ROOT)
+    with bind("127.0.0.1", 0) as listener:
+        product(settings, Path("/model"), listener, {})
+    written = tmp_path / "run/running.json"
+    assert written.stat().st_mode & 0o777 == 0o600
+    assert settings.secret_keys[0].hex() not in written.read_text()
+    assert settings.twilio_auth_tokens[0] not in written.read_text()

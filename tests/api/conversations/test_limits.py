@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import ZAYNAB, Clock, MakeStore, Server
+from conversation_parts import ZAYNAB, Clock, MakeStore, Server
 
 from api.conversations.limits import Overall, Window
 from api.conversations.store import ConversationStore

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import SECRET, ZAYNAB, Clock, MakeStore, Server
+from conversation_parts import SECRET, ZAYNAB, Clock, MakeStore, Server
 
 from api.conversations import names
 from api.conversations.sealing import Keyring
@@ -67,9 +67,9 @@ async def test_four_messages_fifty_milliseconds_apart_do_not_wait_for_polls(
 
 
 async def test_two_peoples_turns_do_not_wait_for_each_other(store: ConversationStore, clock: Clock) -> None:
-    async with store.turn(await store.arrive(ZAYNAB, "sms", "1", clock())):
-        async with asyncio.timeout(0.5), store.turn(await store.arrive(OTHER, "sms", "2", clock())):
-            pass
+    first, second = await store.arrive(ZAYNAB, "sms", "1", clock()), await store.arrive(OTHER, "sms", "2", clock())
+    async with store.turn(first), asyncio.timeout(0.5), store.turn(second):
+        pass
 
 
 async def test_one_person_on_two_channels_is_answered_one_at_a_time(store: ConversationStore, clock: Clock) -> None:

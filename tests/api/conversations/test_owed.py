@@ -61,6 +61,12 @@ async def test_what_was_answered_is_owed_no_more(database: Database, keys: Perio
     assert [one.sid_mark for one in await overdue(database, keys, NOW + 60)] == ["m2"]
 
 
+async def test_of_two_gateways_that_see_a_debt_one_pays_it(database: Database, keys: PeriodKeys) -> None:
+    await owe(database, keys, answer())
+    taken = [await database.write(lambda connection: owed.take(connection, "m1")) for _ in range(2)]
+    assert taken == [True, False] and await overdue(database, keys, NOW + 60) == []
+
+
 async def test_nothing_is_owed_to_who_left(database: Database, keys: PeriodKeys) -> None:
     await owe(database, keys, answer("m1", "p1"))
     await owe(database, keys, answer("m2", "p2"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from conftest import SECRET
+from conversation_parts import SECRET
 
 from api.conversations import safewords
 from api.conversations.keys import PeriodKeys

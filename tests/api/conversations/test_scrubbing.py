@@ -9,7 +9,7 @@ import os
 import sys
 
 import pytest
-from conftest import Clock, MakeStore, Server
+from conversation_parts import Clock, MakeStore, Server
 
 from api.conversations import names
 from api.conversations.sealing import Keyring

@@ -5,7 +5,7 @@ import os
 import time
 
 import pytest
-from conftest import SECRET, ZAYNAB, Clock, MakeStore, Server
+from conversation_parts import SECRET, ZAYNAB, Clock, MakeStore, Server
 
 from api.conversations import names
 from api.conversations.sealing import Keyring

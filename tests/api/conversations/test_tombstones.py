@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import ZAYNAB, Clock, MakeStore, Server
+from conversation_parts import ZAYNAB, Clock, MakeStore, Server
 
 from api.conversations import names
 from api.conversations.store import ConversationStore, LeftMeanwhile, Refused, StoreUnavailable
@@ -85,6 +85,17 @@ async def test_an_exit_while_redis_is_away_goes_to_sql_and_is_applied_when_it_is
     assert await database.read(pending) == []
     assert await other.load(ZAYNAB, "sms") is None
     assert not await other.may_send(ZAYNAB, arrival.generation)
+
+
+async def test_a_deferred_exit_that_an_arrival_made_good_does_not_end_the_talk_begun_since(
+    server: Server, store: ConversationStore, clock: Clock
+) -> None:
+    generation = store.exit_locally(ZAYNAB)
+    arrival = await store.arrive(ZAYNAB, "sms", "1", clock())
+    async with store.turn(arrival) as fence:
+        await store.save(ZAYNAB, "sms", {"n": 1}, fence)
+    assert await store.apply_pending([(ZAYNAB, generation)]) == [(ZAYNAB, generation)]
+    assert await store.load(ZAYNAB, "sms") == {"n": 1}
 
 
 async def test_an_exit_deferred_twice_is_one_and_a_newer_one_is_not_forgotten_with_the_older(database: Database) -> None:

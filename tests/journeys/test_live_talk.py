@@ -1,0 +1,63 @@
+"""From a flag to a counsellor's words on the phone and back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from websockets.sync.client import connect
+
+from tests.journeys.stack import Counsellor, Phone, Stack
+from tests.journeys.texts import says
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.mark.parametrize(
+    ("country", "words"), [("JO", "جوزي بيضربني كل يوم"), ("BH", "ريلي يضربني كل يوم وايد تعبت")], ids=["Levantine", "Gulf"]
+)
+def test_a_red_talk_reaches_a_counsellor_and_her_answer_reaches_the_phone(stack: Stack, country: str, words: str) -> None:
+    counsellor = Counsellor(stack)
+    known = {card["id"] for card in counsellor.queue()}
+    phone = Phone(stack, country)
+    for said in ("السلام عليكم", "1", "2", "1", words):
+        assert phone.say(said)
+    body = phone.say("1")
+    assert says(body, "red_emergency", country)
+    card = next(card for card in counsellor.queue() if card["id"] not in known)
+    assert card["priority"] == "P0"
+    assert words not in json.dumps(card, ensure_ascii=False)
+
+    claimed = counsellor.claim(card["id"])
+    cookie = "; ".join(f"{name}={value}" for name, value in counsellor.http.cookies.items())
+    with connect(
+        f"ws://127.0.0.1:{stack.port}/api/v1/live", additional_headers={"Cookie": cookie}, origin=stack.base
+    ) as socket:
+        socket.send(json.dumps({"type": "watch", "handoff": card["id"], "epoch": claimed["epoch"]}))
+        assert phone.write("هو نايم هسا بقدر احكي شوي") == 200
+        message = _next(socket, "message")
+        assert message["text"] == "هو نايم هسا بقدر احكي شوي"
+        socket.send(json.dumps({"type": "ack", "handoff": card["id"], "seq": message["seq"]}))
+        assert phone.heard(wait=0.5) == [], "the bot spoke over the counsellor"
+    sent = counsellor.write(card["id"], "معك ريم من الفريق. خذي وقتك.", claimed["epoch"])
+    assert sent.json()["state"] in ("sent", "queued")
+    assert phone.heard() == ["معك ريم من الفريق. خذي وقتك."]
+
+    other = Counsellor(stack)
+    refused = other.http.post(f"/handoffs/{card['id']}/claim", json={})
+    assert refused.status_code == 409
+    closed = counsellor.http.post(
+        f"/handoffs/{card['id']}/close", json={"epoch": claimed["epoch"], "outcome": "helped"}
+    )
+    assert closed.status_code == 200, closed.text
+    late = counsellor.write(card["id"], "بعدك هون؟", claimed["epoch"])
+    assert late.status_code == 409
+    assert phone.heard(wait=0.7) == []
+
+
+def _next(socket, kind: str) -> dict:
+    for _ in range(20):
+        frame = json.loads(socket.recv(timeout=10))
+        if frame["type"] == kind:
+            return frame
+    raise AssertionError(f"no {kind}")
