@@ -15,7 +15,6 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.agenda import flag_handoff, wish_for_a_person
 from actions.turn import Turn
 
-
 SURE_ENOUGH = 0.45
 """How sure the model must be for words before the good time to choose the questions asked after it."""
 
@@ -39,7 +38,7 @@ class ValidateOpening(Action):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         turn = Turn.of(tracker, dispatcher)
         done = open_the_talk(turn)
-        events = turn.events() + [SlotSet("reply", None)]
+        events = [*turn.events(), SlotSet("reply", None)]
         return [*events, SlotSet("requested_slot", None)] if done else events
 
 

@@ -94,7 +94,7 @@ class ActionRequestHuman(ReplyAction):
     def reply(self, turn: Turn) -> list[EventType]:
         talk = turn.talk
         already = turn.ticket in ("queued", "live") and talk.wish
-        turn.flags and talk.hear(turn.intent, turn.flags)
+        talk.hear(turn.intent, turn.flags)
         wish_for_a_person(turn)
         turn.say("ticket_waiting" if already else "call_wish" if turn.facts.get("call") else "request_human")
         return questions_follow(turn)

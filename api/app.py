@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -38,6 +39,7 @@ from api.outbox import Outbox
 from api.scripts.current import Releases
 from api.scripts.release import load_release
 from api.settings import Settings, load_settings
+from api.staff.demo import prepare_demo_staff
 from api.web.console import build_console
 from api.web.simulator import simulator_routes
 from api.webhooks import Doors, webhook_routes
@@ -72,7 +74,10 @@ def create() -> Starlette:
     settings = load_settings(os.environ, root)
     logs.configure()
     errors.connect(settings.sentry_dsn, settings.mode.value)
-    return application(wire(settings, root))
+    gateway = wire(settings, root)
+    if settings.demo:
+        prepare_demo_staff(settings, gateway.database, Keyring(settings.secret_keys), gateway.clock)
+    return application(gateway)
 
 
 def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:
@@ -120,12 +125,15 @@ def application(gateway: Gateway) -> Starlette:
         Route("/healthz", _alive),
         Route("/readyz", _ready(gateway)),
         Mount("/api/v1", app=api),
-        Mount("/console", app=build_console(gateway.staff)),
     ]
     if not settings.production:
         routes.append(Route("/metrics", _metrics))
     if settings.demo:
         routes += [Route("/", _to_simulator), *simulator_routes(settings, gateway.releases, gateway.clock)]
+
+    console = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    console.include_router(build_console(gateway.staff))
+    routes.append(Mount("/", app=console))
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -53,17 +53,17 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        if url.startswith("postgresql://") or url.startswith("postgres://"):
+        if url.startswith(("postgresql://", "postgres://")):
             url = "postgresql+psycopg://" + url.split("://", 1)[1]
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
             self.engine = sa.create_engine(
                 url, poolclass=sa.pool.QueuePool, pool_size=_READERS + 1,
-                connect_args={"check_same_thread": False, "timeout": 10},
+                connect_args={"check_same_thread": False, "timeout": 10}, hide_parameters=True,
             )
             event.listen(self.engine, "connect", _harden_sqlite)
         else:
-            self.engine = sa.create_engine(url, pool_size=8, max_overflow=0, pool_pre_ping=True)
+            self.engine = sa.create_engine(url, pool_size=8, max_overflow=0, pool_pre_ping=True, hide_parameters=True)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="db-read")
         self._writers = ThreadPoolExecutor(1 if self.is_sqlite else 8, thread_name_prefix="db-write")
         self._waiting: queue.SimpleQueue[_Act | None] = queue.SimpleQueue()

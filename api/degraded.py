@@ -57,9 +57,9 @@ def answer_without_engine(
             return scored
     if digit in MENU:
         return Static(_as_dict(state), _by_name(MENU[digit]))
-    if pending == ["choice", "danger"] or pending == ["choice", "red"] or pending == ["choice", "high"]:
-        if read_answer(text, (), instruments.words, proposal=True) == "yes":
-            return Static(_as_dict(state), _by_name("request_human"), "UNKNOWN", ("wish",), wish=True)
+    offered = list(pending) in (["choice", "danger"], ["choice", "red"], ["choice", "high"])
+    if offered and read_answer(text, (), instruments.words, proposal=True) == "yes":
+        return Static(_as_dict(state), _by_name("request_human"), "UNKNOWN", ("wish",), wish=True)
     return Static(_as_dict(state), _by_name("degraded_open"))
 
 

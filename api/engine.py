@@ -6,7 +6,6 @@ The engine is a function and may be killed at any time; a failure here is a code
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,7 +138,7 @@ class EngineClient:
         try:
             async with self._session.request(method, f"http://engine{path}", data=body) as response:
                 return response.status, msgpack.unpackb(await response.read())
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError, ValueError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise EngineUnavailable(type(error).__name__) from None
 
 

@@ -192,6 +192,8 @@ class Line:
         else:
             outcome, replies, commands = await self._engine_turn(message, who, record, ticket, danger, words)
         if commands:
+            if not await self._d.store.may_send(who.person, fence.generation):
+                return "quiet"  # the person left while the turn was thought about: nothing of it may be written down
             done = await self._commit(message, who, record, fence, commands)
         if done.variant is not None:
             record.variant = done.variant

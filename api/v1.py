@@ -25,7 +25,7 @@ from api import problems
 from api.conversations.sealing import Keyring
 from api.database import Database, DatabaseUnavailable
 from api.handoffs import claims, queue
-from api.handoffs.live import Hub
+from api.handoffs.live import LOOK_SECONDS, Hub
 from api.handoffs.relay import LONGEST_MESSAGE, Outbox, Relay
 from api.handoffs.tables import OUTCOMES
 from api.handoffs.tickets import NoSuchStep, Ticket, find
@@ -44,7 +44,7 @@ _FORBIDDEN_IN_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 def source_of(connection: HTTPConnection) -> str:
-    """Where a request comes from. Behind a proxy the lead's settings decide otherwise; headers are not trusted here."""
+    """Where a request comes from. Behind a proxy, put your own here; headers are not trusted by default."""
     return connection.client.host if connection.client else ""
 
 
@@ -55,6 +55,7 @@ class Deps:
     Args:
         redis: a client that returns bytes.
         public_url: ``HAMS_PUBLIC_URL``; https decides the cookie, its origin may call the API.
+        look_seconds: how often consoles look by themselves, for what a lost notice would hide.
     """
 
     database: Database
@@ -67,6 +68,7 @@ class Deps:
     demo: bool = False
     passwords: Passwords = field(default_factory=Passwords)
     source_of: Callable[[HTTPConnection], str] = source_of
+    look_seconds: float = LOOK_SECONDS
 
 
 class Credentials(BaseModel):
@@ -279,7 +281,7 @@ def build_v1(deps: Deps) -> FastAPI:
     app.add_middleware(Guard, origins=origins)
     sessions = sessions_of(deps)
     relay = Relay(deps.redis, deps.keyring)
-    hub = Hub(deps.database, deps.redis, relay)
+    hub = Hub(deps.database, deps.redis, relay, look_seconds=deps.look_seconds)
     sign_in = SignIn(deps.database, deps.redis, deps.keyring, deps.passwords, clock=deps.clock)
     app.state.hub, app.state.relay = hub, relay
 

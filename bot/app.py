@@ -46,7 +46,7 @@ class EngineApp:
         except (TurnFailed, ForeignState, LacksRelease, InstrumentError, KeyError, ValueError, TypeError) as error:
             status, answer = _refusal(error)
             if status == 500:
-                logger.error("turn failed", exc_info=(type(error), None, None))
+                logger.error(type(error).__name__)
         await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/msgpack")]})
         await send({"type": "http.response.body", "body": msgpack.packb(answer)})
 
@@ -75,19 +75,19 @@ def _refusal(error: Exception) -> tuple[int, dict[str, Any]]:
         case TooLarge():
             return 413, {"code": "too_large"}
         case TurnFailed():
-            return 500, {"code": "turn_failed"}
+            return 500, {"code": f"turn_failed {error}"}  # a TurnFailed holds a code, never a word
     return 400, {"code": "bad_request"}
 
 
 async def _body(receive: Receive) -> bytes:
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if len(body) > _LARGEST:
             raise TooLarge
         if not message.get("more_body"):
-            return body
+            return bytes(body)
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import MutableMapping
 
 
 class ContentFree(logging.Formatter):
@@ -40,7 +41,7 @@ def hush_structlog() -> None:
     """After Rasa is imported: its structured loggers say nothing below error, and errors carry no fields."""
     import structlog
 
-    def bare(_logger: object, method: str, event: dict[str, object]) -> str:
+    def bare(_logger: object, method: str, event: MutableMapping[str, object]) -> str:
         return json.dumps({"part": "engine", "level": method, "where": "rasa"})
 
     structlog.configure(

@@ -81,6 +81,27 @@ class PeriodKeys:
         with self._lock:
             return self._find(use, period)
 
+    def reseal(self) -> int:
+        """Seal every key's file under the newest secret (``./hams keys rotate``); how many were moved."""
+        moved = 0
+        with self._lock:
+            for path in self._directory.glob("*.*"):
+                sealed = path.read_bytes()
+                if path.name.startswith(".") or self._keyring.is_current(sealed):
+                    continue
+                key = self._keyring.open(_PURPOSE, sealed, path.name.encode())
+                draft = path.with_name(f".{path.name}.{self.random_bytes(8).hex()}")
+                handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                try:
+                    os.write(handle, self._keyring.seal(_PURPOSE, key, path.name.encode()))
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+                draft.replace(path)
+                moved += 1
+            _sync(self._directory)
+        return moved
+
     def destroy_before(self, use: str, period: str) -> int:
         """Overwrite and remove every key of this use from before ``period``; how many files went."""
         with self._lock:

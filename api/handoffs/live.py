@@ -126,6 +126,7 @@ class Hub:
                 seat.ring.update(seat.watched)
                 with suppress(RedisError, DatabaseUnavailable):
                     seat.ended = seat.ended or not await seat.still_signed_in(False)
+                seat.wake.set()
 
     def _pass_on(self, channel: str, ticket_id: str) -> None:
         if channel == queue.CHANGED:

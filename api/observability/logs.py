@@ -30,9 +30,7 @@ def only_allowed(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
     for name, value in event.items():
         if name not in FIELDS:
             continue
-        if isinstance(value, bool | int | float) or value is None:
-            kept[name] = value
-        elif isinstance(value, str) and len(value) <= _LONGEST and value.isascii() and "+" not in value:
+        if isinstance(value, bool | int | float) or value is None or (isinstance(value, str) and len(value) <= _LONGEST and value.isascii() and "+" not in value):
             kept[name] = value
         else:
             kept[name] = "(dropped)"
@@ -64,6 +62,10 @@ def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, handlers=[_Bare()], force=True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
+        theirs = logging.getLogger(name)  # uvicorn prints an exception with its words; here it has no handler of its own
+        theirs.handlers.clear()
+        theirs.propagate = name != "uvicorn.access"
     logging.captureWarnings(False)
 
 

@@ -1,7 +1,7 @@
 """Signing in: password and one-time code together, one answer for every way of being wrong.
 
 Guessing slows down by itself, for the account *and* the place it is tried from: whoever guesses from elsewhere
-makes nobody wait but themself, so the slowing cannot be used to lock a counsellor out (issue: accounts).
+makes nobody wait but themself, so the slowing cannot be used to lock a counsellor out.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from api.scripts.channels import channel_of
 from api.scripts.current import Releases
 from api.scripts.segments import count_segments, estimate_cost
 from api.settings import Settings
+from api.staff.demo import demo_sign_ins
 from safety.message_text import MessageText
 
 _HERE = Path(__file__).parent
@@ -70,6 +71,9 @@ def simulator_routes(
 
         return await _guarded(request, go)
 
+    async def sign_ins(_request: Request) -> Response:
+        return JSONResponse({"staff": demo_sign_ins(settings)}, headers=HEADERS)
+
     def static(name: str, kind: str) -> Route:
         async def file(_request: Request) -> Response:
             return FileResponse(_HERE / "static" / name, headers=HEADERS, media_type=kind)
@@ -83,6 +87,7 @@ def simulator_routes(
         Route("/simulator/messages", write, methods=["POST"]),
         Route("/simulator/phones/{number}", received),
         Route("/simulator/clock", move, methods=["POST"]),
+        Route("/simulator/staff", sign_ins),
     ]
 
 

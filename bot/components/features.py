@@ -16,9 +16,7 @@ class Ngrams:
 
     def __init__(self) -> None:
         self._characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True, dtype="float32")
-        self._words = TfidfVectorizer(
-            analyzer="word", token_pattern=r"\S+", ngram_range=(1, 2), min_df=1, sublinear_tf=True, dtype="float32"
-        )
+        self._words = TfidfVectorizer(tokenizer=str.split, token_pattern=None, ngram_range=(1, 2), min_df=1, sublinear_tf=True, dtype="float32")
 
     def learn(self, texts: list[str]) -> csr_matrix:
         """Fit on folded training texts; returns their features, one row a text."""

@@ -24,6 +24,7 @@ from api.handoffs import queue
 from api.handoffs.relay import Relay, SendState
 from api.handoffs.tickets import Ticket, find, mark_left, open_handoff
 from api.staff.sessions import IDLE_SECONDS
+from api.staff.tables import staff
 from api.v1 import LARGEST_BODY, Deps, build_v1
 from safety.message_text import MessageText
 from tests.fixtures_redis import RedisServer, start_redis
@@ -603,6 +604,34 @@ async def test_signing_out_closes_the_socket_at_once(line: Line) -> None:
         with pytest.raises(websockets.ConnectionClosed) as closed:
             await heard(console, "never", 2)
         assert closed.value.rcvd is not None and closed.value.rcvd.code == 4401
+
+
+async def test_an_account_put_out_of_service_loses_its_socket_and_its_words(line: Line) -> None:
+    v1 = build_v1(replace(line.deps, look_seconds=0.1))
+    app = FastAPI()
+    app.mount("/api/v1", v1)
+    client = await line.signed_in("salma")
+    async with served(app) as port, live(port, client) as console:
+        await heard(console, "queue")
+        with line.deps.database.engine.begin() as connection:
+            connection.execute(staff.update().values(active=False))
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await heard(console, "never", 2)
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 4401
+    await v1.state.hub.close()
+
+
+async def test_what_a_lost_notice_hides_is_found_by_looking(line: Line) -> None:
+    v1 = build_v1(replace(line.deps, look_seconds=0.1))
+    app = FastAPI()
+    app.mount("/api/v1", v1)
+    client = await line.signed_in("salma")
+    async with served(app) as port, live(port, client) as console:
+        await heard(console, "queue")
+        ticket = await line.deps.database.write(lambda c: open_handoff(c, wish(), new_id=new_id(), now=NOON))
+        [card] = (await heard(console, "queue", 2))["handoffs"]
+        assert card["id"] == ticket.id
+    await v1.state.hub.close()
 
 
 async def test_one_session_holds_ten_sockets_at_most(line: Line) -> None:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.audit import trail
@@ -76,6 +76,7 @@ def test_a_person_has_one_open_ticket_a_channel(connection: sa.Connection) -> No
     assert rows(connection) == 2
 
 
+@settings(deadline=None, max_examples=40)
 @given(bands=st.lists(st.sampled_from(tables.BANDS), min_size=1, max_size=6))
 def test_a_band_is_never_lowered(bands: list[str]) -> None:
     engine = sa.create_engine("sqlite://")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -131,7 +132,7 @@ async def test_guessing_slows_down_and_doubles(sign_in: SignIn, salma: NewStaff,
             clock.now += soon.seconds
         except Refused:
             pass
-    assert len(waits) >= 4 and all(later == 2 * earlier for earlier, later in zip(waits, waits[1:], strict=False))
+    assert len(waits) >= 4 and all(later == 2 * earlier for earlier, later in itertools.pairwise(waits))
 
 
 async def test_while_slowed_even_the_right_password_is_not_looked_at(sign_in: SignIn, salma: NewStaff) -> None:

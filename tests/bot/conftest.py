@@ -1,0 +1,28 @@
+"""A real trained model behind the engine: ``HAMS_TEST_MODEL``, or the newest under ``var/models``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def model() -> Path:
+    given = os.environ.get("HAMS_TEST_MODEL")
+    found = [Path(given)] if given else sorted((ROOT / "var" / "models").glob("*.tar.gz"), key=lambda p: p.stat().st_mtime)
+    assert found, "train a model first: ./hams train"
+    return found[-1]
+
+
+@pytest.fixture(scope="session")
+def engine(model: Path):
+    from bot.engine import Engine
+    from bot.quiet import hush_structlog
+
+    loaded = Engine(model)
+    hush_structlog()  # as bot/__main__.py does
+    return loaded
