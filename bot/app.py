@@ -37,7 +37,7 @@ class EngineApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _live(receive, send, self._engine.warm)
             return
         if scope["type"] != "http":
             return
@@ -90,9 +90,11 @@ async def _body(receive: Receive) -> bytes:
             return bytes(body)
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _live(receive: Receive, send: Send, warm: Callable[[], Awaitable[None]]) -> None:
     while True:
         message = await receive()
+        if message["type"] == "lifespan.startup":
+            await warm()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

@@ -101,6 +101,11 @@ class Engine:
             policy=policy,
         )
 
+    async def warm(self) -> None:
+        """Run a throw-away turn: the first one builds caches that nobody should wait for."""
+        await self.turn(None, "hello", {"turn": "warm-up", "channel": "whatsapp"})
+        self.decided.clear()
+
     async def understand(self, text: str) -> dict[str, Any]:
         """Parse only: what a message means, with no talk around it."""
         return _understood(await self._agent.processor.parse_message(UserMessage(text)))

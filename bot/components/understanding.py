@@ -6,6 +6,7 @@ n-grams are the walking path; docs/decisions and benchmarks/ say what replaces t
 
 from __future__ import annotations
 
+import heapq
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,9 @@ from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
-from sklearn.linear_model import LogisticRegression
 
 from bot.components.features import Ngrams
+from bot.components.heads import Heads
 from bot.components.normaliser import FOLDED
 from bot.components.stored import find, keep
 from safety.scripts import guess_language, guess_script
@@ -29,17 +30,16 @@ FLAGS = (
 )
 """The flags of intents.yml."""
 
+INTENTS, DIALECTS = "intents", "dialects"
 _FEWEST = 8  # examples a flag needs to be learned
 
 
 class Learned:
-    """What training leaves: features, one classifier for intents, one a flag, one for dialects."""
+    """What training leaves: features, and one matrix of models for intents, flags and dialects."""
 
     def __init__(self) -> None:
         self.ngrams = Ngrams()
-        self.intents: LogisticRegression | None = None
-        self.flags: dict[str, LogisticRegression] = {}
-        self.dialects: LogisticRegression | None = None
+        self.heads = Heads()
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -72,15 +72,15 @@ class Understanding(GraphComponent):
         texts = [e.get(FOLDED) for e in examples]
         learned = self._learned
         features = learned.ngrams.learn(texts)
-        learned.intents = _fit(features, [e.get("intent") for e in examples], self._config["intent_strength"])
-        notes = [((e.get("metadata") or {}).get("example") or {}) for e in examples]
+        learned.heads.learn(INTENTS, features, [e.get("intent") for e in examples], self._config["intent_strength"])
+        notes = [_notes(e) for e in examples]
         for flag in FLAGS:
             carries = np.array([flag in (note.get("flags") or []) for note in notes])
             if _FEWEST <= carries.sum() < len(carries):
-                learned.flags[flag] = _fit(features, carries, self._config["flag_strength"])
+                learned.heads.learn(flag, features, carries, self._config["flag_strength"])
         known = [i for i, note in enumerate(notes) if note.get("dialect")]
         if len({notes[i]["dialect"] for i in known}) > 1:
-            learned.dialects = _fit(features[known], [notes[i]["dialect"] for i in known], 6.0)
+            learned.heads.learn(DIALECTS, features[known], [notes[i]["dialect"] for i in known], 6.0)
         keep(self._storage, self._resource, learned)
         return self._resource
 
@@ -92,28 +92,20 @@ class Understanding(GraphComponent):
 
     def _understand(self, message: Message) -> None:
         learned, folded = self._learned, message.get(FOLDED) or ""
-        script, language = guess_script(message.get("text") or ""), guess_language(message.get("text") or "")
+        text = message.get("text") or ""
+        script, language = guess_script(text), str(guess_language(text))
         ranking: list[dict[str, Any]] = []
         flags: list[str] = []
         p_danger, dialect = 0.0, None
         bare_digit = any(e["entity"] == "digit" for e in message.get("entities") or ())  # no model is asked
-        if learned.intents is not None and folded and not bare_digit:
-            row = learned.ngrams.of([folded])
-            scores = learned.intents.predict_proba(row)[0]
-            order = np.argsort(scores)[::-1][:5]
-            ranking = [{"name": str(learned.intents.classes_[i]), "confidence": float(scores[i])} for i in order]
-            for flag, model in learned.flags.items():
-                p = float(model.predict_proba(row)[0][1])
-                if flag == DANGER:
-                    p_danger = p
-                if p >= self._config["flag_threshold"]:
-                    flags.append(flag)
-            if learned.dialects is not None:
-                dialect = str(learned.dialects.predict(row)[0])
-                if dialect == "english":
-                    language, dialect = "en", None
-                elif language == "en":
-                    language = "ar"
+        scores = learned.heads.score(*learned.ngrams.active(folded)) if folded and not bare_digit and learned.heads.groups else {}
+        if scores:
+            best = heapq.nlargest(5, scores[INTENTS].items(), key=lambda pair: pair[1])
+            ranking = [{"name": name, "confidence": confidence} for name, confidence in best]
+            flags = [flag for flag in FLAGS if flag in scores and scores[flag][flag] >= self._config["flag_threshold"]]
+            p_danger = scores.get(DANGER, {}).get(DANGER, 0.0)
+            if DIALECTS in scores:
+                language, dialect = _variety(scores[DIALECTS], language)
         intent = ranking[0] if ranking else {"name": None, "confidence": 0.0}
         message.set("intent", dict(intent), add_to_output=True)
         message.set("intent_ranking", ranking, add_to_output=True)
@@ -124,6 +116,13 @@ class Understanding(GraphComponent):
         message.set("language", language, add_to_output=True)
 
 
-def _fit(features: Any, labels: Any, strength: float) -> LogisticRegression:
-    # liblinear: deterministic, one-against-rest, minutes faster than the multinomial solvers on sparse n-grams
-    return LogisticRegression(C=strength, solver="liblinear", class_weight="balanced", random_state=0).fit(features, labels)
+def _notes(example: Message) -> dict[str, Any]:
+    """Flags and dialect of an example: Rasa keeps metadata of the block (intent) and of the line (example) apart."""
+    metadata = example.get("metadata") or {}
+    return {**(metadata.get("intent") or {}), **(metadata.get("example") or {})}
+
+
+def _variety(chances: dict[str, float], language: str) -> tuple[str, str | None]:
+    """Language and dialect of a message: English has no dialect, what is not English is Arabic here."""
+    dialect = max(chances, key=lambda name: chances[name])
+    return ("en", None) if dialect == "english" else ("ar" if language == "en" else language, dialect)
