@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from api.database import Database, DatabaseUnavailable
 from api.duties import Duties
 from api.engine import EngineClient
 from api.handoffs import queue
+from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import Relay
 from api.inbound import Deps, Line
 from api.live import CounsellorOutbox
@@ -72,6 +74,8 @@ def create() -> Starlette:
     """
     root = Path(__file__).resolve().parent.parent
     settings = load_settings(os.environ, root)
+    # Threads that write to the database must not make an exit wait five milliseconds for the interpreter (the default)
+    sys.setswitchinterval(0.0005)
     logs.configure()
     errors.connect(settings.sentry_dsn, settings.mode.value)
     gateway = wire(settings, root)
@@ -104,7 +108,8 @@ def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:
     )
     duties = Duties(store, database, keys, outbox, releases, clock, settings.production)
     staff = v1.Deps(
-        database=database, redis=redis, keyring=keyring, outbox=CounsellorOutbox(outbox, database, keyring, clock),
+        database=database, redis=redis, keyring=keyring,
+        outbox=CounsellorOutbox(outbox, database, ReplyAddresses(keys), clock),
         clock=clock, random_bytes=os.urandom, public_url=settings.public_url, demo=settings.demo,
     )
     return Gateway(

@@ -12,8 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from api.handoffs.tables import place_code
 from api.handoffs.tickets import OpenHandoff, Ticket, open_handoff, withdraw
 from api.observability.metrics import TICKETS
+from api.scripts.numbers import VARIANTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,13 @@ class Done:
     variant: str | None = None
     place: str = ""
 
+    def and_then(self, later: Done) -> Done:
+        """Both, for what had to be carried out one by one."""
+        return Done(
+            self.tickets + later.tickets, self.withdrawn + later.withdrawn, self.forget or later.forget,
+            self.safe_word or later.safe_word, later.variant or self.variant, later.place or self.place,
+        )
+
 
 def carry_out(
     connection: sa.Connection, asker: Asker, commands: Sequence[Mapping[str, Any]], *, now: float,
@@ -70,10 +79,10 @@ def carry_out(
                 forget = True
             case "make_safe_word":
                 safe_word = True
-            case "set_language":
+            case "set_language" if command["variant"] in VARIANTS:
                 variant = str(command["variant"])
             case "set_place":
-                place = str(command["place"])
+                place = place_code(str(command["place"]))
     return Done(tuple(opened), tuple(withdrawn), forget, safe_word, variant, place)
 
 

@@ -2,8 +2,9 @@
 
 Casework goes here and never a word of a message (threats.md: "Casework tables have no free-text column").
 A write is a function that gets a connection inside a transaction; when ``write`` returns, it is on disk.
-On SQLite one thread writes, and what waits together is committed together: each act has a savepoint of
-its own, so one that fails takes nothing else with it, and a hundred small acts cost one fsync.
+On SQLite one thread writes, and what waits together is committed together, so that a hundred small acts cost one
+fsync. If one of them fails, nothing of the group is kept and each runs again by itself: an act must be free to run
+twice, which it is as long as it touches only its connection.
 """
 
 from __future__ import annotations
@@ -149,28 +150,19 @@ class Database:
                 return
 
     def _commit(self, group: list[_Act]) -> None:
-        outcomes: list[tuple[_Act, Any, BaseException | None]] = []
         try:
             with self.engine.connect().execution_options(hams_writes=True) as connection, connection.begin():
-                for act in group:
-                    savepoint = connection.begin_nested()
-                    try:
-                        value = act.run(connection)
-                    except Exception as error:  # the caller's to handle: it gets it from write()
-                        savepoint.rollback()
-                        outcomes.append((act, None, error))
-                    else:
-                        savepoint.commit()
-                        outcomes.append((act, value, None))
+                values = [act.run(connection) for act in group]
         except Exception as error:
-            unavailable = DatabaseUnavailable(type(error).__name__)
-            for act in group:
-                act.done(None, unavailable)
+            if len(group) > 1:  # nothing of the group was kept: each by itself, so that one takes nothing else with it
+                for act in group:
+                    self._commit([act])
+                return
+            unreachable = isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError))
+            group[0].done(None, DatabaseUnavailable(type(error).__name__) if unreachable else error)
             return
-        for act, value, failure in outcomes:
-            if isinstance(failure, (sa.exc.OperationalError, sa.exc.InterfaceError)):
-                failure = DatabaseUnavailable(type(failure).__name__)
-            act.done(value, failure)
+        for act, value in zip(group, values, strict=True):
+            act.done(value, None)
 
 
 def _harden_sqlite(connection: Any, _record: Any) -> None:

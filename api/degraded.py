@@ -51,7 +51,7 @@ def answer_without_engine(
         return Static(_as_dict(state), _by_name("request_human"), "UNKNOWN", ("wish",), wish=True)
     talk = state["slots"].get("talk") or {}
     pending: Sequence[str] = talk.get("pending") or ()
-    if pending[:1] == ["screen"]:
+    if len(pending) == 3 and pending[0] == "screen":
         scored = _score(instruments, state, pending, text)
         if scored is not None:
             return scored
@@ -72,7 +72,7 @@ def _score(instruments: Instruments, state: Mapping[str, Any], pending: Sequence
         return None
     after = copy.deepcopy(dict(state))
     talk = after["slots"]["talk"]
-    talk["answers"].setdefault(name, {})[item] = answer
+    talk.setdefault("answers", {}).setdefault(name, {})[item] = answer
     facts = {"minor": bool(talk.get("minor")), "disclosed": bool(talk.get("said"))}
     outcome = evaluate(instruments, talk["answers"], facts)
     flagged = outcome.band in ("RED", "HIGH")

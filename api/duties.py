@@ -18,6 +18,8 @@ from api.conversations import optouts, owed, safewords, tombstones
 from api.conversations.keys import PeriodKeys
 from api.conversations.store import ConversationStore, StoreUnavailable
 from api.database import Database, DatabaseUnavailable
+from api.handoffs import repeats
+from api.handoffs.addresses import ReplyAddresses
 from api.observability.errors import report
 from api.observability.logs import warn
 from api.observability.metrics import ERASURE_OLDEST
@@ -25,6 +27,8 @@ from api.outbox import Outbox
 from api.scripts.current import Releases
 from api.scripts.render import Audience, render
 from safety.message_text import MessageText
+
+REST_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Duties:
     async def run(self) -> None:
         """Look after everything, for ever; ends by cancellation."""
         while True:
-            for duty in (self.make_exits_good, self.purge_silence, self.say_what_is_owed, self.measure):
+            for duty in (self.make_exits_good, self.purge_silence, self.say_what_is_owed, self.renew_addresses, self.measure):
                 try:
                     await duty()
                 except (StoreUnavailable, DatabaseUnavailable) as away:
@@ -50,7 +54,7 @@ class Duties:
                 except Exception as failure:
                     report(failure)
                     warn("duty_failed", name=duty.__name__, error=type(failure).__name__)
-            await asyncio.sleep(2.0)
+            await asyncio.sleep(REST_S)
 
     async def make_exits_good(self) -> None:
         """Exits that Redis could not be told of (architecture.md, decision 4)."""
@@ -67,8 +71,21 @@ class Duties:
         """After a crash: "please write again", neutral, unless the person left since."""
         now = self.clock()
         for answer in await self.database.read(lambda c: owed.overdue(c, self.keys, now)):
-            await self._say_owed(answer, now)
+            try:
+                await self._say_owed(answer, now)
+            except (StoreUnavailable, DatabaseUnavailable):
+                raise
+            except Exception as failure:  # it is struck already; the others are still owed theirs
+                report(failure)
+                warn("owed_answer_failed", error=type(failure).__name__)
         await self.database.write(lambda c: self._purge(c, now))
+
+    async def renew_addresses(self) -> None:
+        """Seal open tickets' addresses under the key of the day; then destroy the keys of days and quarters gone by."""
+        now, addresses = self.clock(), ReplyAddresses(self.keys)
+        await self.database.write(lambda c: addresses.renew(c, now))
+        addresses.destroy_old(now)
+        repeats.destroy_old(self.keys, now)
 
     async def measure(self) -> None:
         """The age of the oldest thing the provider still has of us."""

@@ -6,6 +6,7 @@ The engine is a function and may be killed at any time; a failure here is a code
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ import msgpack
 from safety.message_text import MessageText
 
 _TURN_SECONDS = 4.0  # the provider waits 15 s for the webhook; what is left goes to the static answer
-_AT_ONCE = 64
+_AT_ONCE = 4
+"""Turns given to the engine at once. It thinks one at a time; what waits, waits here, where an exit can pass it."""
 
 
 class EngineUnavailable(Exception):
@@ -73,6 +75,7 @@ class EngineClient:
         self._socket = socket
         self._release_part = release_part
         self._session: aiohttp.ClientSession | None = None
+        self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def turn(self, state: Mapping[str, Any] | None, text: MessageText, facts: Mapping[str, Any]) -> Turn:
         """Run one turn.
@@ -90,13 +93,16 @@ class EngineClient:
             status, answer = await self._call("POST", "/turn", body)
         if status != 200:
             raise EngineUnavailable(str(answer.get("code") or status))
-        return Turn(
-            state=answer["state"],
-            replies=tuple(Reply(r["name"], r["values"]) for r in answer["replies"]),
-            commands=tuple(answer["commands"]),
-            understood=_understood(answer["understood"]),
-            policy=answer["policy"],
-        )
+        try:
+            return Turn(
+                state=answer["state"],
+                replies=tuple(Reply(r["name"], r["values"]) for r in answer["replies"]),
+                commands=tuple(answer["commands"]),
+                understood=_understood(answer["understood"]),
+                policy=answer["policy"],
+            )
+        except (KeyError, TypeError):
+            raise EngineUnavailable("bad_answer") from None
 
     async def understand(self, text: MessageText) -> Understood:
         """Parse only: what one message means, with no talk around it.
@@ -107,7 +113,10 @@ class EngineClient:
         status, answer = await self._call("POST", "/understand", msgpack.packb({"text": text.reveal()}, unicode_errors="replace"))
         if status != 200:
             raise EngineUnavailable(str(answer.get("code") or status))
-        return _understood(answer)
+        try:
+            return _understood(answer)
+        except (KeyError, TypeError):
+            raise EngineUnavailable("bad_answer") from None
 
     async def push(self, digest: str) -> None:
         """Give the engine its part of a release."""
@@ -131,15 +140,18 @@ class EngineClient:
     async def _call(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.UnixConnector(str(self._socket), limit=_AT_ONCE),
+                connector=aiohttp.UnixConnector(str(self._socket), limit=_AT_ONCE + 1),
                 timeout=aiohttp.ClientTimeout(total=_TURN_SECONDS),
                 skip_auto_headers=("User-Agent", "Content-Type", "Accept", "Accept-Encoding"),
             )
         try:
             async with self._session.request(method, f"http://engine{path}", data=body) as response:
-                return response.status, msgpack.unpackb(await response.read())
+                answer = msgpack.unpackb(await response.read())
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise EngineUnavailable(type(error).__name__) from None
+        if not isinstance(answer, dict):
+            raise EngineUnavailable("bad_answer")
+        return response.status, answer
 
 
 def _understood(answer: Mapping[str, Any]) -> Understood:

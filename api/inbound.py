@@ -10,6 +10,7 @@ silence, and nothing here raises a word of theirs at anybody.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,22 +20,24 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from api.channels.address import canonical, country_of, country_of_number
+from api.channels.address import CHANNELS, canonical, country_of, country_of_number
 from api.channels.twilio import erasure
 from api.channels.twilio.parse import Inbound as Message
 from api.commands import Asker, Done, carry_out, danger_command, wish_command
 from api.conversations import owed, safewords
 from api.conversations.identity import person_of, sid_mark
-from api.conversations.keys import PeriodKeys, quarter_of
+from api.conversations.keys import PeriodKeys
 from api.conversations.optouts import opt_in, opt_out
 from api.conversations.sealing import Keyring
-from api.conversations.store import Arrival, ConversationStore, Fence, LeftMeanwhile, Refused, StoreUnavailable
+from api.conversations.store import QUIET_S, Arrival, ConversationStore, Fence, LeftMeanwhile, Refused, StoreUnavailable
 from api.conversations.tombstones import defer_wipe
 from api.database import Database, DatabaseUnavailable
 from api.degraded import answer_without_engine
 from api.engine import EngineClient, EngineUnavailable, Reply, Understood
+from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import Relay
-from api.handoffs.tickets import Ticket, mark_left, note_inbound, open_ticket_of
+from api.handoffs.repeats import repeat_key
+from api.handoffs.tickets import NotATicket, Ticket, mark_left, note_inbound, open_ticket_of
 from api.observability import metrics
 from api.observability.errors import report
 from api.observability.logs import warn
@@ -42,6 +45,7 @@ from api.outbox import Outbox
 from api.record import IDLE_CLOSES_S, Record
 from api.scripts.current import Releases
 from api.scripts.render import Audience, merge, render_with_codes, variant_for
+from api.scripts.required import NEUTRAL_TEXTS
 from safety.danger import find_danger
 from safety.exit import is_exit
 from safety.folding import fold
@@ -53,6 +57,12 @@ TICKET_KEEPS_S = 3 * 24 * 3600
 
 _RECENT_PEOPLE = 5_000
 _RECENT_SIDS = 40
+_SLOWED_S = 60.0
+_SEND_AGAIN_S = (0.5, 1.5)
+_NOT_NOW = frozenset({"slow_down", "unreachable"})
+"""Refusals before anything was done: the same request may be made again without being heard twice."""
+_MOST_UNDONE = 20
+_LEAVE_AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 @dataclass(slots=True)
@@ -89,7 +99,10 @@ class Line:
 
     def __init__(self, deps: Deps) -> None:
         self._d = deps
+        self._addresses = ReplyAddresses(deps.keys)
         self._recent: OrderedDict[str, list[str]] = OrderedDict()
+        self._slowed: OrderedDict[str, float] = OrderedDict()
+        self._unwritten: set[asyncio.Task[None]] = set()
 
     async def receive(self, message: Message) -> str:
         """Walk one genuine message down the path; returns what became of it, as a code for metrics and logs."""
@@ -111,11 +124,11 @@ class Line:
         try:
             arrival = await self._d.store.arrive(who.person, message.channel, who.mark, began)
         except StoreUnavailable:
-            return await self._without_store(message, who, level)
+            return await self._without_store(message, who, level, _micros(began))
         if arrival.duplicate != "no":
             return "duplicate"
         if arrival.quiet and level != "now":  # a straggler of an exit lights up no phone
-            await self._noted_and_done(message, arrival)
+            await self._noted_and_done(message, who, arrival)
             return "quiet"
         if arrival.over and level != "now":
             return await self._over_limit(message, who, arrival)
@@ -130,10 +143,12 @@ class Line:
             metrics.EXIT_SECONDS.observe(max(0.0, self._d.clock() - began))
             if left.replayed:
                 return "duplicate"
+            generation = left.generation
         except StoreUnavailable:
             generation = self._d.store.exit_locally(who.person)
             await self._try_write(lambda c: defer_wipe(c, who.person, generation))
         now = self._d.clock()
+        self._slowed.pop(who.person, None)
         sids = [*self._recent.pop(who.person, []), message.sid]
         opted_out = is_opt_out(message.body.reveal())
 
@@ -146,7 +161,32 @@ class Line:
                 opt_out(connection, self._d.keys, who.person, message.channel, now)
             return ended
 
-        ended = await self._try_write(leave) or ()
+        ended = await self._try_write(leave)
+        if ended is None:  # the database is away: nothing can be sent any more, the tickets follow when it is back
+            task = asyncio.create_task(self._leave_later(who.person, generation, leave))
+            self._unwritten.add(task)
+            task.add_done_callback(self._unwritten.discard)
+        await self._ended(ended or ())
+        self._d.eraser.wake()
+        return "opt_out" if opted_out else "exit"
+
+    async def _leave_later(self, person: str, generation: int, leave: Callable[[Any], tuple[Ticket, ...]]) -> None:
+        """Write an exit down as soon as the database takes it; a talk begun since is not to be ended."""
+
+        def unless_begun_anew(connection: Any) -> tuple[Ticket, ...]:
+            open_now = (open_ticket_of(connection, person, channel) for channel in CHANNELS)
+            if any(ticket is not None and ticket.generation >= generation for ticket in open_now):
+                return ()
+            return leave(connection)
+
+        tries = 0
+        while (ended := await self._try_write(unless_begun_anew)) is None:
+            await asyncio.sleep(_LEAVE_AGAIN_S[min(tries, len(_LEAVE_AGAIN_S) - 1)])
+            tries += 1
+        await self._ended(ended)
+
+    async def _ended(self, ended: Sequence[Ticket]) -> None:
+        """These tickets' people have left: their words are forgotten and their counsellors told."""
         for ticket in ended:
             try:
                 await self._d.relay.person_left(ticket.id)
@@ -154,8 +194,6 @@ class Line:
                 warn("relay_forget_failed")  # the words lapse in ten minutes, sealed
         if ended:
             await self._queue_changed()
-        self._d.eraser.wake()
-        return "opt_out" if opted_out else "exit"
 
     # -- one turn ----------------------------------------------------------------------------------------------
 
@@ -169,7 +207,8 @@ class Line:
             await self._settle(who, ())
             return "quiet"
         except StoreUnavailable:
-            return await self._without_store(message, who, danger)
+            await debt
+            return await self._without_store(message, who, danger, arrival.generation)
         finally:
             await debt
 
@@ -177,10 +216,15 @@ class Line:
         self, message: Message, who: _Who, arrival: Arrival, fence: Fence, danger: str, debt: asyncio.Task[None]
     ) -> str:
         now = self._d.clock()
-        ticket = await self._open_ticket(who, message)
         record = Record.of(fence.state)
+        # what Redis has forgotten the durable store may know: only a talk under way without a ticket need not ask
+        ticket = await self._open_ticket(who, message) if fence.state is None or record.ticket else None
+        if ticket is not None and arrival.generation > _micros(ticket.created_at):
+            # an exit since it was opened that the database was not told of: whoever writes now is a stranger
+            await self._strike(who.person)
+            ticket = None
         if ticket is None and now - record.at > IDLE_CLOSES_S:
-            record = Record(release=self._d.releases.live().digest)
+            record = Record(release=self._d.releases.live().digest, undone=record.undone)
         record.release = record.release if self._d.releases.holds(record.release) else self._d.releases.live().digest
         record.at = now
         words = len(message.body.reveal().split())
@@ -191,27 +235,62 @@ class Line:
             outcome, replies, commands = self._media(message, record, danger, who)
         else:
             outcome, replies, commands = await self._engine_turn(message, who, record, ticket, danger, words)
+        commands = [*record.undone, *commands]  # each has an id: what was obeyed is not obeyed twice
         if commands:
-            if not await self._d.store.may_send(who.person, fence.generation):
-                return "quiet"  # the person left while the turn was thought about: nothing of it may be written down
-            done = await self._commit(message, who, record, fence, commands)
+            if not await self._still_here(who.person, fence.generation):
+                return await self._met_with_silence(who, arrival, fence, debt)
+            committed = await self._commit(message, who, record, fence, commands)
+            record.undone = [] if committed is not None else [dict(c) for c in commands[:_MOST_UNDONE]]
+            if committed is None and not all(reply.name in NEUTRAL_TEXTS for reply in replies):
+                replies = _honest(commands)
+            done = committed or done
         if done.variant is not None:
             record.variant = done.variant
         record.place = done.place or record.place
         if done.forget:
+            record.place = ""
             await self._d.store.forget(who.person)
+            await self._try_write(lambda c: safewords.forget(c, self._d.keys, who.person, now))
         values = await self._make_safe_word(who, record) if done.safe_word else {}
-        open_ticket = (ticket is not None and not done.withdrawn) or bool(done.tickets)
+        record.ticket = open_ticket = (ticket is not None and not done.withdrawn) or bool(done.tickets)
         saved = await self._d.store.save(
             who.person, message.channel, record.as_kept(), fence, TICKET_KEEPS_S if open_ticket else 30 * 60
         )
-        if isinstance(saved, Refused):  # the person left, or the turn went to somebody else: nothing is said
-            return "quiet"
+        if isinstance(saved, Refused):  # nothing is said
+            if saved.reason == "exited":
+                if done.tickets:  # written down in the instant in which the person left
+                    await self._strike(who.person)
+                return await self._met_with_silence(who, arrival, fence, debt)
+            return "quiet"  # the turn went to somebody else; the answer stays owed
         await debt
-        sids = await self._say(message, who, record, replies, fence.generation, values)
-        await self._settle(who, sids)
-        await self._d.store.finish(arrival, fence)
+        sids, unheard = await self._say(message, who, record, replies, fence.generation, values)
+        await self._settle(who, sids, still_owed=unheard)
+        try:
+            await self._d.store.finish(arrival, fence)
+        except StoreUnavailable:
+            if not sids and not unheard:  # the last check could not be made, so nothing went out: the static answer does
+                raise
         return outcome
+
+    async def _met_with_silence(self, who: _Who, arrival: Arrival, fence: Fence, debt: asyncio.Task[None]) -> str:
+        """The person left while the turn was thought about: nothing is said, nothing is owed, no copy comes again."""
+        await debt
+        await self._settle(who, ())
+        with contextlib.suppress(StoreUnavailable):
+            await self._d.store.finish(arrival, fence)
+        return "quiet"
+
+    async def _still_here(self, person: str, generation: int) -> bool:
+        """Whether a turn may be written down. With Redis gone in this very moment what this process knows decides:
+        a person in danger must not be lost over it."""
+        try:
+            return await self._d.store.may_send(person, generation)
+        except StoreUnavailable:
+            return self._d.store.tombstones.floor(person, self._d.clock()) <= generation
+
+    async def _strike(self, person: str) -> None:
+        """End the tickets of somebody who has left."""
+        await self._ended(await self._try_write(lambda c: mark_left(c, person, now=self._d.clock())) or ())
 
     async def _engine_turn(
         self, message: Message, who: _Who, record: Record, ticket: Ticket | None, danger: str, words: int
@@ -284,33 +363,52 @@ class Line:
 
     async def _commit(
         self, message: Message, who: _Who, record: Record, fence: Fence, commands: Sequence[Mapping[str, Any]]
-    ) -> Done:
-        """Commands first, committed; a person must not be told that somebody comes before it is written down."""
+    ) -> Done | None:
+        """Commands first, committed; a person must not be told that somebody comes before it is written down.
+
+        None when nothing could be written.
+        """
         asker = Asker(
             person=who.person, channel=message.channel, generation=fence.generation, country=who.country,
             place=record.place, variant=self._variant(record), language=record.language or "ar", sender=message.to,
-            repeat_key=self._d.keyring.mac(f"repeat:{quarter_of(self._d.clock())}", who.person.encode()).hex()[:32],
-            sealed_address=self._d.keyring.seal("reply", message.sender.wire.encode(), who.person.encode()),
+            repeat_key=repeat_key(self._d.keys, who.person, self._d.clock()),
+            sealed_address=self._addresses.seal(message.sender.wire, who.person, self._d.clock()),
         )
         now = self._d.clock()
+        def carried(wishes: Sequence[Mapping[str, Any]]) -> Awaitable[Done]:
+            return self._d.database.write(lambda c: carry_out(c, asker, wishes, now=now, new_id=self._d.new_id))
+
         try:
-            done = await self._d.database.write(
-                lambda c: carry_out(c, asker, commands, now=now, new_id=self._d.new_id)
-            )
+            try:
+                done = await carried(commands)
+            except (NotATicket, KeyError) as unknown:
+                # one that is not made of known codes must not take the others, perhaps danger's, with it
+                report(unknown)
+                warn("command_refused", error=type(unknown).__name__)
+                done = Done()
+                for command in commands:
+                    with contextlib.suppress(NotATicket, KeyError):
+                        done = done.and_then(await carried([command]))
         except DatabaseUnavailable:
             warn("commands_not_committed", count=len(commands))
             metrics.INBOUND.labels(message.channel, "uncommitted").inc()
-            return Done()
+            return None
         for ticket in done.withdrawn:
-            await self._d.relay.forget(ticket.id)
+            try:
+                await self._d.relay.forget(ticket.id)
+            except RedisError:
+                warn("relay_forget_failed")
         await self._queue_changed()
         return done
 
     async def _say(
         self, message: Message, who: _Who, record: Record, replies: Sequence[Reply], generation: int,
         values: Mapping[str, str], *, in_hand: bool = False,
-    ) -> list[str]:
-        """Render, merge and send; one turn is one message, so that its order is certain. Returns the sids."""
+    ) -> tuple[list[str], bool]:
+        """Render, merge and send; one turn is one message, so that its order is certain.
+
+        Returns the sids, and whether something was to be said that the provider would not or may not have taken.
+        """
         release = self._d.releases.get(record.release)
         audience = Audience(
             variant=self._variant(record), channel=message.channel, country=who.country, place=record.place or None,
@@ -323,42 +421,59 @@ class Line:
                 warn("render", code=code, name=reply.name)
             bodies.append(rendered.body)
         sids: list[str] = []
+        unheard = False
         for body in merge(bodies):
-            sent = await self._d.outbox.send(
-                message.sender, message.to, MessageText(body), who.person, generation, in_hand=in_hand
-            )
+            for pause in (*_SEND_AGAIN_S, None):
+                sent = await self._d.outbox.send(
+                    message.sender, message.to, MessageText(body), who.person, generation, in_hand=in_hand
+                )
+                if pause is None or sent.outcome != "refused" or sent.reason not in _NOT_NOW:
+                    break
+                await asyncio.sleep(pause)
             if sent.outcome == "withdrawn":
                 break
             if sent.sid:
                 sids.append(sent.sid)
-        return sids
+            unheard = unheard or sent.outcome == "unsure" or sent.reason in _NOT_NOW
+        return sids, unheard
 
     # -- when parts are missing --------------------------------------------------------------------------------
 
-    async def _without_store(self, message: Message, who: _Who, danger: str) -> str:
-        """Redis is gone: the static answer to the message in hand, RED tickets to SQL, nothing else."""
+    async def _without_store(self, message: Message, who: _Who, danger: str, generation: int) -> str:
+        """Redis is gone: the static answer to the message in hand, RED tickets to SQL, nothing else.
+
+        Args:
+            generation: as of this message; an exit that this process took since then refuses the answer.
+        """
         now = self._d.clock()
-        generation = self._d.store.tombstones.floor(who.person, now)
+        left = self._d.store.tombstones.floor(who.person, now)
+        straggler = danger != "now" and left > _micros(now - QUIET_S)
+        if left > generation or straggler:  # the person left after this message was written
+            await self._try_write(lambda c: self._note(c, message, who, (), now))
+            return "quiet"
         record = Record(release=self._d.releases.live().digest)
         names = ("danger_bare", "opening") if danger == "now" else ("opening",)
         if danger == "now":
             fence = _Generation(generation)
             await self._commit(message, who, record, fence, [danger_command(who.mark)])  # type: ignore[arg-type]
         replies = [Reply(name, {}) for name in names]
-        sids = await self._say(message, who, record, replies, generation, {}, in_hand=True)
-        await self._try_write(lambda c: self._note(c, message, sids, now))
+        sids, _ = await self._say(message, who, record, replies, generation, {}, in_hand=True)
+        await self._try_write(lambda c: self._note(c, message, who, sids, now))
         return "static"
 
     async def _over_limit(self, message: Message, who: _Who, arrival: Arrival) -> str:
         """Counts only change order and speed: said once when it begins, then silence; danger never comes here."""
-        if arrival.over == "soft":
+        now = self._d.clock()
+        sids: list[str] = []
+        if arrival.over == "soft" and now - self._slowed.get(who.person, -_SLOWED_S) >= _SLOWED_S:
+            self._slowed[who.person] = now
+            self._slowed.move_to_end(who.person)
+            while len(self._slowed) > _RECENT_PEOPLE:
+                self._slowed.popitem(last=False)
             record = Record(release=self._d.releases.live().digest)
-            replies = [Reply("too_fast", {})]
-            sids = await self._say(message, who, record, replies, arrival.generation, {})
-            await self._try_write(lambda c: self._note(c, message, sids, self._d.clock()))
-            await self._d.store.finish(arrival)
-        else:
-            await self._noted_and_done(message, arrival)
+            sids, _ = await self._say(message, who, record, [Reply("too_fast", {})], arrival.generation, {})
+            self._remember(who.person, sids)
+        await self._noted_and_done(message, who, arrival, sids)
         return "over_limit"
 
     # -- small steps -------------------------------------------------------------------------------------------
@@ -394,25 +509,34 @@ class Line:
 
         await self._try_write(write)
 
-    async def _settle(self, who: _Who, sids: Sequence[str]) -> None:
-        """The answer is handed over: nothing is owed, and what was sent is to be erased."""
+    async def _settle(self, who: _Who, sids: Sequence[str], *, still_owed: bool = False) -> None:
+        """The answer is handed over: nothing is owed, and what was sent is to be erased.
+
+        Args:
+            still_owed: the provider would not take it, or nobody knows: "please write again" follows (duties.py).
+        """
         now = self._d.clock()
         if sids:
             self._remember(who.person, sids)
 
         def write(connection: Any) -> None:
-            owed.settle(connection, [who.mark])
+            if not still_owed:
+                if sids:
+                    owed.overtake(connection, who.mark)
+                owed.settle(connection, [who.mark])
             erasure.note(connection, [erasure.Copy(s) for s in sids], now=now, due_at=now + erasure.SETTLES_AFTER_S)
 
         await self._try_write(write)
 
-    def _note(self, connection: Any, message: Message, sids: Sequence[str], now: float) -> None:
+    def _note(self, connection: Any, message: Message, who: _Who, sids: Sequence[str], now: float) -> None:
+        owed.settle(connection, [who.mark])
         copies = [*erasure.copies_of(message), *(erasure.Copy(sid) for sid in sids)]
         erasure.note(connection, copies, now=now, due_at=now + erasure.SETTLES_AFTER_S)
 
-    async def _noted_and_done(self, message: Message, arrival: Arrival) -> None:
-        await self._try_write(lambda c: self._note(c, message, (), self._d.clock()))
-        await self._d.store.finish(arrival)
+    async def _noted_and_done(self, message: Message, who: _Who, arrival: Arrival, sids: Sequence[str] = ()) -> None:
+        await self._try_write(lambda c: self._note(c, message, who, sids, self._d.clock()))
+        with contextlib.suppress(StoreUnavailable):  # its mark lapses by itself
+            await self._d.store.finish(arrival)
 
     async def _recognise(self, message: Message, person: str, record: Record) -> bool:
         """Looked up for every message of a talk's opening, so that timing tells nothing."""
@@ -456,6 +580,20 @@ class Line:
             return await self._d.database.read(ask)
         except DatabaseUnavailable:
             return None
+        except Exception as failure:
+            report(failure)
+            warn("read_failed", error=type(failure).__name__)
+            return None
+
+
+def _honest(commands: Sequence[Mapping[str, Any]]) -> Sequence[Reply]:
+    """What is said instead of a promise that could not be written down: the number where it matters, and the fault."""
+    danger = any(command.get("band") == "RED" for command in commands)
+    return [*([Reply("danger_bare", {})] if danger else []), Reply("degraded_open", {})]
+
+
+def _micros(now: float) -> int:
+    return int(now * 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)

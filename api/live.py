@@ -7,30 +7,28 @@ from collections.abc import Callable
 
 from api.channels.address import parse_address
 from api.channels.twilio import erasure
-from api.conversations.sealing import CannotOpen, Keyring
+from api.conversations.sealing import CannotOpen
 from api.database import Database, DatabaseUnavailable
+from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import SendState
 from api.handoffs.tickets import Ticket, find
 from api.observability.logs import warn
 from api.outbox import Outbox
 from safety.message_text import MessageText
 
-REPLY_PURPOSE = "reply"
-"""The keyring's purpose under which a ticket's reply address is sealed."""
-
 
 class CounsellorOutbox:
     """Implements :class:`api.handoffs.relay.Outbox`: ownership and tombstone are asked last, before the first byte."""
 
-    def __init__(self, outbox: Outbox, database: Database, keyring: Keyring, clock: Callable[[], float]) -> None:
-        self._outbox, self._database, self._keyring, self._clock = outbox, database, keyring, clock
+    def __init__(self, outbox: Outbox, database: Database, addresses: ReplyAddresses, clock: Callable[[], float]) -> None:
+        self._outbox, self._database, self._addresses, self._clock = outbox, database, addresses, clock
 
     async def send(self, ticket: Ticket, text: MessageText) -> SendState:
         """Send the words to the person of this ticket, unless they left or the ticket changed hands meanwhile."""
         if ticket.reply_address is None:
             return SendState.REFUSED
         try:
-            wire = self._keyring.open(REPLY_PURPOSE, ticket.reply_address, ticket.person.encode()).decode()
+            wire = self._addresses.open(ticket.reply_address, ticket.person)
         except CannotOpen:
             warn("reply_address_sealed_by_a_lost_key")
             return SendState.FAILED

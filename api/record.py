@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 IDLE_CLOSES_S = 6 * 60.0
@@ -22,6 +22,8 @@ class Record:
         place: a place code, or empty.
         release: digest of the script release the talk began with.
         good_time: the person has said that it is a good time to write.
+        ticket: a ticket is open as far as this talk knows, so the durable store has to be asked about it.
+        undone: commands the database could not take yet; tried again with the next message.
     """
 
     engine: dict[str, Any] | None = None
@@ -32,16 +34,17 @@ class Record:
     place: str = ""
     release: str = ""
     good_time: bool = False
+    ticket: bool = False
+    undone: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def of(cls, kept: dict[str, Any] | None) -> Record:
         """The record as kept, or a new one."""
-        known = {f.name for f in fields(cls)}
-        return cls(**{name: value for name, value in (kept or {}).items() if name in known})
+        return cls(**{name: value for name, value in (kept or {}).items() if name in _FIELDS})
 
     def as_kept(self) -> dict[str, Any]:
         """What is sealed."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in _FIELDS}
 
     def hear(self, dialect: str | None, language: str, words: int) -> None:
         """Settle on a wording: the first longer message decides, so that replies do not flip (issue: steady in a talk)."""
@@ -49,3 +52,6 @@ class Record:
             self.dialect = dialect
         if language in ("ar", "en") and (words >= 2 or not self.language):
             self.language = language
+
+
+_FIELDS = frozenset(one.name for one in fields(Record))

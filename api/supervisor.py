@@ -389,7 +389,7 @@ def addresses(settings: Settings) -> tuple[str, list[str]]:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
     here = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
     lines = [f"  simulator  {here}/simulator"] if settings.demo else []
-    lines += [f"  console    {here}/console", f"  studio     {here}/studio"]
+    lines.append(f"  console    {here}/console")
     lines.append(f"  webhook    {settings.public_url}/webhooks/twilio/message")
     return here, lines
 

@@ -122,7 +122,6 @@ async def _body(request: Request) -> bytes | None:
 async def _note_unreadable(doors: Doors, unreadable: Unreadable) -> None:
     """No message for us, but the provider holds a copy of it: that is erased all the same."""
     INBOUND.labels("none", "unreadable").inc()
-    warn("unreadable", code=unreadable.code)
     if unreadable.sid is None:
         return
     copies = [erasure.Copy(unreadable.sid), *(erasure.Copy(media, unreadable.sid) for media in unreadable.media)]

@@ -18,6 +18,7 @@ def main() -> None:
     arguments.add_argument("--model", type=Path, required=True, help="trained model (.tar.gz)")
     chosen = arguments.parse_args()
     os.umask(0o077)
+    os.nice(5)  # where cores are few, an exit at the gateway must not wait for a turn's thinking
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     hush()
 

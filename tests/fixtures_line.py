@@ -26,7 +26,7 @@ from api.channels.twilio.parse import Inbound
 from api.conversations import owed, tombstones
 from api.conversations.keys import PeriodKeys
 from api.conversations.sealing import Keyring
-from api.conversations.store import ConversationStore, connect
+from api.conversations.store import QUIET_S, ConversationStore, connect
 from api.database import Database, metadata, sqlite_url
 from api.engine import EngineUnavailable, Reply, Turn, Understood
 from api.handoffs.relay import Relay
@@ -198,6 +198,13 @@ class Rig:
         self.engine.outcomes.append(turn("menu", **heard))
         await self.say("نعم وقت مناسب")
         self.provider.sent.clear()
+
+    async def wait(self, seconds: float) -> None:
+        """Time goes by, for Redis too where it counts by itself: the ten seconds after an exit."""
+        self.clock.now += seconds
+        if seconds > QUIET_S:
+            async for key in self.redis.scan_iter("*:quiet"):
+                await self.redis.delete(key)
 
     async def tickets(self) -> list[Ticket]:
         """Every ticket there is."""

@@ -15,4 +15,10 @@ def bench(context: typer.Context) -> None:
     load = ROOT / "benchmarks" / "load.py"
     if not load.exists():
         not_yet("the benchmark")
-    become([sys.executable, str(load), *context.args], {**os.environ, "PYTHONPATH": str(ROOT)})
+    arguments = list(context.args)
+    if not {"--model", "--help", "-h"} & set(arguments):
+        from api.cli.model import ensure_model
+        from api.settings import load_settings
+
+        arguments += ["--model", str(ensure_model(load_settings(os.environ, ROOT).var))]
+    become([sys.executable, str(load), *arguments], {**os.environ, "PYTHONPATH": str(ROOT)})

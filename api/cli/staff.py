@@ -50,4 +50,4 @@ def add(
         }))  # fmt: skip
         return
     print(f"name      {made.username}\npassword  {made.password}\nTOTP      {made.otpauth_uri}")
-    print("Hand these over in person: they are not shown again. The password is changed at the first sign-in.")
+    print("Hand these over in person: they are not shown again. The password should be changed after the first sign-in.")

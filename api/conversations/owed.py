@@ -74,6 +74,19 @@ def settle(connection: sa.Connection, sid_marks: Sequence[str]) -> None:
         connection.execute(sa.delete(owed_answers).where(owed_answers.c.sid_mark.in_(sid_marks)))
 
 
+def overtake(connection: sa.Connection, sid_mark: str) -> None:
+    """This one was answered: what was owed for earlier messages of the same talk need not be said any more.
+
+    Turns go by order of arrival, so an earlier message of another second that is still owed was not answered.
+    """
+    mine = sa.select(owed_answers).where(owed_answers.c.sid_mark == sid_mark).subquery()
+    earlier = sa.select(owed_answers.c.sid_mark).join(
+        mine, sa.and_(owed_answers.c.person == mine.c.person, owed_answers.c.channel == mine.c.channel,
+                      owed_answers.c.owed_since < mine.c.owed_since)
+    )
+    connection.execute(sa.delete(owed_answers).where(owed_answers.c.sid_mark.in_(earlier.scalar_subquery())))
+
+
 def take(connection: sa.Connection, mark: str) -> bool:
     """Strike one answer before saying it; False when another node was first."""
     return connection.execute(sa.delete(owed_answers).where(owed_answers.c.sid_mark == mark)).rowcount == 1

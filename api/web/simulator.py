@@ -66,7 +66,7 @@ def simulator_routes(
         async def go(wish: dict[str, Any]) -> Response:
             try:
                 return JSONResponse({"ahead": clock.move(float(wish.get("seconds", 0)))}, headers=HEADERS)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 return _problem(400, "seconds forward are wanted")
 
         return await _guarded(request, go)
@@ -135,7 +135,7 @@ async def _guarded(request: Request, act: Callable[[dict[str, Any]], Any]) -> Re
         return _problem(415, "send application/json")
     try:
         wish = await request.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         wish = None
     if not isinstance(wish, dict):
         return _problem(400, "send a JSON object")

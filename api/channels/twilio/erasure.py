@@ -49,6 +49,9 @@ ledger = sa.Table(
 )
 """What is still to be erased. Times are seconds since 1970."""
 
+_NOTE_POSTGRES = postgresql.insert(ledger).on_conflict_do_nothing()
+_NOTE_SQLITE = sqlite.insert(ledger).on_conflict_do_nothing()
+
 
 @dataclass(frozen=True, slots=True)
 class Copy:
@@ -93,10 +96,7 @@ def note(connection: sa.Connection, copies: Iterable[Copy], *, now: float, due_a
     ]
     if not rows:
         return
-    if connection.dialect.name == "postgresql":
-        connection.execute(postgresql.insert(ledger).on_conflict_do_nothing(), rows)
-    else:
-        connection.execute(sqlite.insert(ledger).on_conflict_do_nothing(), rows)
+    connection.execute(_NOTE_POSTGRES if connection.dialect.name == "postgresql" else _NOTE_SQLITE, rows)
 
 
 def due(connection: sa.Connection, now: float, limit: int) -> list[Owed]:

@@ -18,10 +18,11 @@ from safety.message_text import MessageText
 
 MOST_MEDIA: Final = 40
 _MOST_FIELDS: Final = 2_000  # a genuine message has under 130
+_LONGEST_OF_OURS: Final = 64
 _SID = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 _MEDIA_SID = re.compile(r"/Media/(ME[0-9a-fA-F]{32})(?:[/?.]|$)")
 
-Problem = Literal["form", "sid", "sender", "channel"]
+Problem = Literal["form", "sid", "sender", "channel", "recipient"]
 
 
 class Unreadable(ValueError):
@@ -81,7 +82,7 @@ def parse_inbound(params: Sequence[tuple[str, str]]) -> Inbound:
     """The message in a *verified* form.
 
     Raises:
-        Unreadable: no sid, no sender, or a channel we do not have.
+        Unreadable: no sid, no sender, a channel we do not have, or no number of ours to answer from.
     """
     form: dict[str, str] = {}
     for name, value in params:
@@ -94,19 +95,30 @@ def parse_inbound(params: Sequence[tuple[str, str]]) -> Inbound:
         sender = parse_address(form.get("From", ""))
     except AddressUnreadable as unreadable:
         raise Unreadable(unreadable.code, sid, media) from None
+    to = form.get("To", "").strip()
+    if not _is_ours(to, sender.channel):
+        raise Unreadable("recipient", sid, media)
     count = _count(form.get("NumMedia", ""))
     kinds = (form.get(f"MediaContentType{index}", "") for index in range(MOST_MEDIA))
     return Inbound(
         sid=sid,
         channel=sender.channel,
         sender=sender,
-        to=form.get("To", "").strip(),
+        to=to,
         body=MessageText(_words(form)),
         media=media,
         has_media=bool(media) or count > 0,
         has_voice=any(kind.lower().startswith("audio/") for kind in kinds),
         location=bool(form.get("Latitude") or form.get("Longitude")) or form.get("MessageType") == "location",
     )
+
+
+def _is_ours(to: str, channel: Channel) -> bool:
+    """Whether an answer could go out from there: it is kept with a ticket, so it must be an address and a short one."""
+    try:
+        return parse_address(to).channel == channel and len(to) <= _LONGEST_OF_OURS
+    except AddressUnreadable:
+        return False
 
 
 def _words(form: dict[str, str]) -> str:

@@ -1,0 +1,731 @@
+"""The one path every message walks: its order, and what becomes of a person when a part of it is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from api.channels.address import parse_address
+from api.channels.twilio.client import ProviderRefused, Reason
+from api.conversations import safewords
+from api.conversations.identity import person_of
+from api.conversations.optouts import has_opted_out
+from api.conversations.store import StoreUnavailable
+from api.database import Database, DatabaseUnavailable
+from api.handoffs import claims
+from api.handoffs.tickets import OpenHandoff, Ticket, open_handoff
+from api.record import IDLE_CLOSES_S, Record
+from safety.folding import fold
+from tests.fixtures_line import DANGER, OURS, SALMA, Rig, handoff, rig_on, state, turn, words_of
+from tests.fixtures_redis import RedisServer, start_redis
+from tests.fixtures_staff import KEYRING, new_id, wish
+
+PERSON = person_of(KEYRING, SALMA)
+MAYBE = "قال رح يقتلني"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    running = start_redis(tmp_path_factory.mktemp("redis"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+async def rig(server: RedisServer, tmp_path: Path) -> AsyncIterator[Rig]:
+    async with rig_on(server, tmp_path) as made:
+        await made.redis.flushall()
+        yield made
+
+
+@pytest.fixture
+async def mortal(tmp_path: Path) -> AsyncIterator[Rig]:
+    """A rig whose Redis may be killed."""
+    with tempfile.TemporaryDirectory(prefix="hams") as folder:
+        server = start_redis(Path(folder))
+        async with rig_on(server, tmp_path) as made:
+            yield made
+        server.stop()
+
+
+async def record_of(rig: Rig, channel: str = "whatsapp") -> Record:
+    return Record.of(await rig.store.load(PERSON, channel))
+
+
+async def claimed(rig: Rig, band: str = "HIGH", channel: str = "whatsapp") -> Ticket:
+    """A counsellor has taken this person's ticket."""
+
+    def act(connection: sa.Connection) -> Ticket:
+        made: OpenHandoff = wish(PERSON, band=band, channel=channel, generation=0)
+        ticket = open_handoff(connection, made, new_id=new_id(), now=rig.clock())
+        return claims.claim(connection, ticket.id, staff="counsellor-1", now=rig.clock())
+
+    return await rig.database.write(act)
+
+
+class Broken:
+    """A database that is away."""
+
+    def __init__(self, real: Database) -> None:
+        self.real = real
+        self.away = True
+
+    async def write(self, act: Any) -> Any:
+        if self.away:
+            raise DatabaseUnavailable("OperationalError")
+        return await self.real.write(act)
+
+    async def read(self, ask: Any) -> Any:
+        if self.away:
+            raise DatabaseUnavailable("OperationalError")
+        return await self.real.read(ask)
+
+
+# --- an ordinary message ----------------------------------------------------------------------------------------------
+
+
+async def test_a_message_is_answered_on_the_channel_and_from_the_number_it_came_to(rig: Rig) -> None:
+    assert await rig.say("مرحبا") == "answered"
+    assert await rig.say("مرحبا", channel="sms") == "answered"
+    assert [(m["to"], m["from"]) for m in rig.provider.sent] == [
+        (f"whatsapp:{SALMA}", f"whatsapp:{OURS}"), (SALMA, OURS),
+    ]
+    assert rig.provider.bodies[0] == words_of("opening")
+    assert all(m["validity"] <= 300 and m["callback"] for m in rig.provider.sent)
+
+
+async def test_the_engine_is_given_the_words_the_state_and_no_address(rig: Rig) -> None:
+    rig.engine.outcomes = [turn("opening", loop="opening"), turn("phone_check")]
+    await rig.say("مرحبا")
+    await rig.say("1")
+    (first, *_), (second, words, facts) = rig.engine.asked
+    assert first is None and second == state("opening") and words == "1"
+    assert facts["country"] == "JO" and facts["channel"] == "whatsapp" and facts["ticket"] == ""
+    assert facts["danger"] == "" and facts["safe_word"] is False and facts["release"]
+    assert SALMA[1:] not in repr(rig.engine.asked)
+
+
+async def test_replies_of_one_turn_are_one_message_in_their_order(rig: Rig) -> None:
+    rig.engine.outcomes = [turn("thanks", "menu")]
+    await rig.say("شكرا لكم")
+    (body,) = rig.provider.bodies
+    assert body.index(words_of("thanks")) < body.index(words_of("menu"))
+
+
+async def test_what_came_in_and_what_went_out_is_in_the_erasure_ledger_and_no_answer_stays_owed(rig: Rig) -> None:
+    message = rig.message("مرحبا", media=("ME" + "1" * 32,))
+    await rig.line.receive(message)
+    assert set(await rig.ledger()) == {message.sid, "ME" + "1" * 32, rig.provider.sent[0]["sid"]}
+    assert await rig.debts() == 0
+
+
+async def test_while_a_turn_is_thought_about_the_answer_is_owed_on_disk(rig: Rig) -> None:
+    owed: list[int] = []
+
+    async def look() -> None:
+        for _ in range(100):
+            if found := await rig.debts():
+                owed.append(found)
+                return
+            await asyncio.sleep(0.01)
+
+    rig.engine.during = look
+    await rig.say("مرحبا")
+    assert owed == [1]
+
+
+async def test_a_number_nobody_serves_is_of_the_country_of_the_line_it_wrote_to_or_of_none(rig: Rig) -> None:
+    await rig.say("hello", number="+447400000001")
+    await rig.line.receive(rig.message("hello", number="+447400000002", to="whatsapp:+97317000000"))
+    assert [facts["country"] for *_, facts in rig.engine.asked] == ["XX", "BH"]
+
+
+async def test_messages_of_one_person_are_answered_one_after_the_other_in_the_order_of_arrival(rig: Rig) -> None:
+    async def slowly() -> None:
+        await asyncio.sleep(0.02)
+
+    rig.engine.during = slowly
+    rig.engine.outcomes = [turn(name) for name in ("thanks", "menu", "goodbye")]
+    first = asyncio.create_task(rig.say("واحد"))
+    await asyncio.sleep(0.005)
+    second = asyncio.create_task(rig.say("اثنان"))
+    await asyncio.sleep(0.005)
+    await asyncio.gather(first, second, rig.say("ثلاثة"))
+    assert [words for _, words, _ in rig.engine.asked] == ["واحد", "اثنان", "ثلاثة"]
+    assert rig.provider.bodies == [words_of(name) for name in ("thanks", "menu", "goodbye")]
+
+
+# --- the order of the gate --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phrase", ["0", "خروج", "stop", "exit"])
+async def test_an_exit_is_silent_and_reaches_neither_engine_nor_relay(rig: Rig, phrase: str) -> None:
+    await rig.to_the_talk()
+    asked = len(rig.engine.asked)
+    assert await rig.say(phrase) in ("exit", "opt_out")
+    assert rig.provider.sent == [] and len(rig.engine.asked) == asked
+    assert await rig.store.load(PERSON, "whatsapp") is None
+
+
+async def test_an_exit_goes_before_the_limits(rig: Rig) -> None:
+    for _ in range(40):
+        await rig.say("الو")
+    assert await rig.say("0") == "exit"
+
+
+async def test_an_exit_on_one_channel_wipes_the_other(rig: Rig) -> None:
+    await rig.say("مرحبا", channel="sms")
+    assert await rig.store.load(PERSON, "sms") is not None
+    await rig.say("0", channel="whatsapp")
+    assert await rig.store.load(PERSON, "sms") is None
+
+
+async def test_after_an_exit_whoever_writes_next_meets_the_engine_without_a_state(rig: Rig) -> None:
+    await rig.to_the_talk()
+    await rig.say("0")
+    await rig.wait(11)
+    await rig.say("مرحبا")
+    assert rig.engine.asked[-1][0] is None
+    assert rig.provider.bodies == [words_of("opening")]
+
+
+async def test_a_straggler_within_ten_seconds_of_an_exit_is_met_with_silence(rig: Rig) -> None:
+    await rig.to_the_talk()
+    await rig.say("0")
+    asked = len(rig.engine.asked)
+    message = rig.message("لسا بدي احكي")
+    assert await rig.line.receive(message) == "quiet"
+    assert rig.provider.sent == [] and len(rig.engine.asked) == asked
+    assert message.sid in await rig.ledger()
+
+
+async def test_an_uncertain_straggler_is_silent_but_new_danger_is_not(rig: Rig) -> None:
+    await rig.say("0")
+    rig.engine.outcomes = [turn("danger_bare", "opening", loop="opening")]
+    assert await rig.say(MAYBE) == "quiet"
+    assert await rig.say(DANGER) == "answered"
+    assert rig.provider.bodies[0].startswith("911")
+    assert [ticket.band for ticket in await rig.tickets()] == ["RED"]
+
+
+async def test_the_providers_second_delivery_is_silent(rig: Rig) -> None:
+    message = rig.message(DANGER)
+    assert await rig.line.receive(message) == "answered"
+    assert await rig.line.receive(message) == "duplicate"
+    assert len(rig.provider.sent) == 1 and len(await rig.tickets()) == 1
+
+
+async def test_a_replayed_exit_does_not_end_the_talk_begun_since(rig: Rig) -> None:
+    leaving = rig.message("0")
+    await rig.line.receive(leaving)
+    await rig.wait(60)
+    await rig.to_the_talk()
+    assert await rig.line.receive(leaving) == "duplicate"
+    assert (await record_of(rig)).good_time
+
+
+async def test_a_flood_is_told_once_and_then_met_with_silence(rig: Rig) -> None:
+    outcomes = [await rig.say(f"سطر {n}") for n in range(30)]
+    assert outcomes.count("answered") == 14 and outcomes.count("over_limit") == 16
+    assert rig.provider.bodies.count(words_of("too_fast")) == 1
+    assert len(rig.provider.bodies) == 15
+    assert await rig.debts() == 0
+
+
+async def test_danger_is_heard_above_every_limit(rig: Rig) -> None:
+    for n in range(30):
+        await rig.say(f"سطر {n}")
+    rig.engine.outcomes = [turn("danger_bare", "opening", loop="opening")]
+    assert await rig.say(DANGER) == "answered"
+    assert rig.provider.bodies[-1].startswith("911")
+    assert [ticket.band for ticket in await rig.tickets()] == ["RED"]
+
+
+async def test_danger_by_rule_is_told_to_the_engine_and_committed_whatever_the_engine_thinks(rig: Rig) -> None:
+    rig.engine.outcomes = [turn("menu")]
+    await rig.say(DANGER)
+    assert rig.engine.asked[0][2]["danger"] == "now"
+    (ticket,) = await rig.tickets()
+    assert (ticket.band, ticket.reasons, ticket.state) == ("RED", ("danger_rule",), "queued")
+    await rig.say(MAYBE)
+    assert rig.engine.asked[1][2]["danger"] == "maybe"
+
+
+# --- commands before replies ------------------------------------------------------------------------------------------
+
+
+async def test_the_ticket_is_committed_before_the_provider_is_called(rig: Rig) -> None:
+    seen: list[list[str]] = []
+
+    async def look() -> None:
+        seen.append([ticket.band for ticket in await rig.tickets()])
+
+    rig.provider.before = look
+    rig.engine.outcomes = [turn("high_offer", commands=[handoff("HIGH")])]
+    await rig.say("جوزي بيضربني")
+    assert seen == [["HIGH"]]
+
+
+async def test_a_ticket_holds_the_address_sealed_and_nothing_of_the_words(rig: Rig) -> None:
+    rig.engine.outcomes = [turn("high_offer", commands=[handoff("HIGH")])]
+    await rig.say("جوزي بيضربني")
+    (ticket,) = await rig.tickets()
+    assert SALMA.encode() not in (ticket.reply_address or b"")
+    assert KEYRING.open("reply", ticket.reply_address or b"", PERSON.encode()).decode() == f"whatsapp:{SALMA}"
+    assert ticket.sender == f"whatsapp:{OURS}" and ticket.country == "JO"
+
+
+async def test_nothing_is_sent_when_the_state_may_not_be_saved(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    from api.conversations.store import Refused
+
+    async def refuse(*_: Any, **__: Any) -> Refused:
+        return Refused("stale")
+
+    monkeypatch.setattr(rig.store, "save", refuse)
+    assert await rig.say("مرحبا") == "quiet"
+    assert rig.provider.sent == []
+    assert await rig.debts() == 1, "somebody else has the turn; if it comes to nothing the answer is still owed"
+
+
+async def test_an_exit_while_the_engine_thinks_silences_its_answer(rig: Rig) -> None:
+    leaving = rig.message("0")
+
+    async def leave() -> None:
+        rig.engine.during = None
+        assert await rig.line.receive(leaving) == "exit"
+
+    rig.engine.during = leave
+    rig.engine.outcomes = [turn("high_offer", commands=[handoff("HIGH")])]
+    message = rig.message("جوزي بيضربني")
+    assert await rig.line.receive(message) == "quiet"
+    assert rig.provider.sent == [] and await rig.tickets() == []
+    assert await rig.store.load(PERSON, "whatsapp") is None
+    assert await rig.debts() == 0
+    assert await rig.line.receive(message) == "duplicate", "the provider's second try is not a new message"
+
+
+async def test_an_exit_between_the_save_and_the_first_byte_silences_the_answer(rig: Rig) -> None:
+    leaving = rig.message("0")
+
+    async def leave() -> None:
+        rig.provider.before = None
+        await rig.line.receive(leaving)
+
+    rig.provider.before = leave
+    await rig.say("مرحبا")
+    assert rig.provider.sent == []
+
+
+async def test_a_ticket_written_in_the_very_instant_of_an_exit_does_not_stay_open(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exit falls between the last look and the commit: without care the next stranger would be in a live talk."""
+    real = rig.store.may_send
+    leaving = rig.message("0")
+
+    async def pass_then_leave(person: str, generation: int) -> bool:
+        fine = await real(person, generation)
+        monkeypatch.setattr(rig.store, "may_send", real)
+        await rig.line.receive(leaving)
+        return fine
+
+    monkeypatch.setattr(rig.store, "may_send", pass_then_leave)
+    rig.engine.outcomes = [turn("high_offer", commands=[handoff("HIGH")])]
+    assert await rig.say("جوزي بيضربني") == "quiet"
+    (ticket,) = await rig.tickets()
+    assert ticket.state == "left" and ticket.reply_address is None
+    assert rig.provider.sent == []
+
+
+async def test_an_exit_ends_the_tickets_brings_erasure_forward_and_releases_what_is_owed(rig: Rig) -> None:
+    rig.engine.outcomes = [turn("high_offer", commands=[handoff("HIGH")])]
+    await rig.say("جوزي بيضربني")
+    sent = rig.provider.sent[0]["sid"]
+    assert (await rig.ledger())[sent] > rig.clock()
+    leaving = rig.message("0")
+    await rig.line.receive(leaving)
+    (ticket,) = await rig.tickets()
+    assert ticket.state == "left" and ticket.reply_address is None
+    due = await rig.ledger()
+    assert due[sent] <= rig.clock() and due[leaving.sid] <= rig.clock()
+    assert rig.eraser.woken == 1
+
+
+async def test_one_command_the_product_does_not_know_takes_neither_danger_nor_the_answer_with_it(rig: Rig) -> None:
+    rig.engine.outcomes = [turn("menu", commands=[handoff("PURPLE"), {"kind": "open_handoff"}])]
+    assert await rig.say(DANGER) == "answered"
+    assert [ticket.band for ticket in await rig.tickets()] == ["RED"]
+    assert rig.provider.bodies == [words_of("menu")]
+
+
+# --- parts that are missing -------------------------------------------------------------------------------------------
+
+
+async def test_without_the_engine_a_stranger_meets_the_same_opening(rig: Rig) -> None:
+    rig.engine.down = True
+    assert await rig.say("مرحبا") == "degraded"
+    assert rig.provider.bodies == [words_of("opening")]
+
+
+async def test_without_the_engine_danger_is_committed_and_answered_with_the_number(rig: Rig) -> None:
+    rig.engine.down = True
+    assert await rig.say(DANGER) == "degraded"
+    assert rig.provider.bodies[0].startswith("911")
+    assert [ticket.band for ticket in await rig.tickets()] == ["RED"]
+
+
+async def test_without_the_engine_nine_is_a_person_and_the_state_is_kept(rig: Rig) -> None:
+    await rig.to_the_talk()
+    rig.engine.down = True
+    await rig.say("9")
+    (ticket,) = await rig.tickets()
+    assert ticket.wish and ticket.priority == "P2"
+    assert rig.provider.bodies == [words_of("request_human")]
+    assert (await record_of(rig)).engine == state("asking")
+
+
+async def test_without_the_database_a_person_is_still_answered(rig: Rig) -> None:
+    rig.deps.database = Broken(rig.database)  # type: ignore[assignment]
+    assert await rig.say("مرحبا") == "answered"
+    assert rig.provider.bodies == [words_of("opening")]
+
+
+async def test_without_the_database_nobody_is_told_that_a_person_comes(rig: Rig) -> None:
+    await rig.to_the_talk()
+    rig.deps.database = Broken(rig.database)  # type: ignore[assignment]
+    rig.engine.outcomes = [turn("request_human", commands=[handoff("UNKNOWN", ["wish"], wish=True)])]
+    await rig.say("بدي احكي مع حدا")
+    rig.engine.outcomes = [turn("danger_emergency")]
+    await rig.say(DANGER)
+    assert rig.provider.bodies[0] == words_of("degraded_open")
+    assert rig.provider.bodies[1] == "911\n\n" + words_of("degraded_open")
+
+
+async def test_before_the_good_time_a_ticket_that_cannot_be_written_changes_no_word(rig: Rig) -> None:
+    rig.deps.database = Broken(rig.database)  # type: ignore[assignment]
+    rig.engine.outcomes = [turn("danger_bare", "opening", loop="opening")]
+    await rig.say(DANGER)
+    assert rig.provider.bodies == ["911\n\n" + words_of("opening")]
+
+
+async def test_a_ticket_the_database_could_not_take_is_written_with_the_next_message(rig: Rig) -> None:
+    broken = Broken(rig.database)
+    rig.deps.database = broken  # type: ignore[assignment]
+    rig.engine.outcomes = [turn("danger_bare", "opening", loop="opening")]
+    await rig.say(DANGER)
+    broken.away = False
+    await rig.say("الو")
+    await rig.say("الو")
+    assert [ticket.band for ticket in await rig.tickets()] == ["RED"]
+    assert (await record_of(rig)).undone == []
+
+
+async def test_an_exit_without_the_database_is_written_down_when_it_is_back(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.inbound._LEAVE_AGAIN_S", (0.02,))
+    await claimed(rig)
+    broken = Broken(rig.database)
+    rig.deps.database = broken  # type: ignore[assignment]
+    assert await rig.say("0") == "exit"
+    broken.away = False
+    for _ in range(100):
+        if (await rig.tickets())[0].state == "left":
+            break
+        await asyncio.sleep(0.02)
+    (ticket,) = await rig.tickets()
+    assert ticket.state == "left" and ticket.reply_address is None
+
+
+async def test_an_exit_the_database_never_heard_of_still_keeps_the_next_stranger_out_of_the_live_talk(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = await claimed(rig)
+    await rig.wait(5)
+    await rig.store.exit(PERSON, "e" * 32)  # and the process died before it wrote a line of SQL
+    await rig.wait(60)
+    assert await rig.say("مرحبا") == "answered"
+    assert await rig.relay.waiting(ticket.id) == ()
+    assert rig.provider.bodies == [words_of("opening")]
+    assert (await rig.tickets())[0].state == "left"
+
+
+async def test_without_redis_the_opening_is_said_and_danger_is_committed(mortal: Rig) -> None:
+    mortal.server.kill()
+    assert await mortal.say("مرحبا") == "static"
+    assert await mortal.say(DANGER) == "static"
+    assert mortal.provider.bodies == [words_of("opening"), "911\n\n" + words_of("opening")]
+    assert [ticket.band for ticket in await mortal.tickets()] == ["RED"]
+    assert mortal.engine.asked == []
+    assert len(await mortal.ledger()) == 4
+
+
+async def test_without_redis_an_exit_is_silent_noted_in_sql_and_stragglers_stay_silent(mortal: Rig) -> None:
+    await mortal.to_the_talk()
+    mortal.server.kill()
+    assert await mortal.say("0") == "exit"
+    assert [person for person, _ in await mortal.deferred()] == [PERSON]
+    mortal.clock.now += 3
+    assert await mortal.say("لسا بدي احكي") == "quiet"
+    assert mortal.provider.sent == []
+    assert await mortal.say(DANGER) == "static"
+    assert len(mortal.provider.sent) == 1
+    mortal.clock.now += 10
+    assert await mortal.say("مرحبا") == "static"
+    assert mortal.provider.bodies[-1] == words_of("opening")
+
+
+async def test_redis_dying_under_a_turn_leads_to_one_answer_and_no_debt(mortal: Rig) -> None:
+    async def die() -> None:
+        mortal.server.kill()
+
+    mortal.engine.during = die
+    mortal.engine.outcomes = [turn("high_offer", commands=[handoff("RED", ["N1"])])]
+    assert await mortal.say("1") == "static"
+    assert mortal.provider.bodies == [words_of("opening")]
+    assert [ticket.band for ticket in await mortal.tickets()] == ["RED"], "what the engine found is not lost with Redis"
+    assert await mortal.debts() == 0
+
+
+async def test_redis_dying_after_the_answer_does_not_lead_to_a_second_one(mortal: Rig) -> None:
+    async def die() -> None:
+        mortal.server.kill()
+
+    mortal.provider.at_send = die
+    mortal.engine.outcomes = [turn("menu")]
+    assert await mortal.say("1") == "answered"
+    assert mortal.provider.bodies == [words_of("menu")]
+
+
+async def test_redis_dying_right_before_the_send_leaves_the_person_with_the_opening(mortal: Rig) -> None:
+    async def die() -> None:
+        mortal.provider.before = None
+        mortal.server.kill()
+
+    mortal.provider.before = die
+    mortal.engine.outcomes = [turn("menu")]
+    assert await mortal.say("1") == "static"
+    assert mortal.provider.bodies == [words_of("opening")]
+
+
+async def test_an_exit_taken_while_redis_is_gone_silences_the_turn_that_was_under_way(mortal: Rig) -> None:
+    leaving = mortal.message("0")
+
+    async def die_and_leave() -> None:
+        mortal.server.kill()
+        await mortal.line.receive(leaving)
+
+    mortal.engine.during = die_and_leave
+    mortal.engine.outcomes = [turn("menu")]
+    assert await mortal.say("1") == "quiet"
+    assert mortal.provider.sent == []
+
+
+async def test_an_answer_the_provider_would_not_take_is_not_sent_twice(rig: Rig) -> None:
+    rig.provider.refuse = ProviderRefused(Reason.OPTED_OUT, code=21610, status=400)
+    assert await rig.say("مرحبا") == "answered"
+    assert rig.provider.sent == [] and await rig.debts() == 0
+
+
+# --- the live talk ----------------------------------------------------------------------------------------------------
+
+
+async def test_in_a_live_talk_the_words_go_to_the_counsellor_and_not_to_the_engine(rig: Rig) -> None:
+    ticket = await claimed(rig)
+    await rig.wait(7)
+    assert await rig.say("شكرا لأنك هون") == "relayed"
+    (words,) = await rig.relay.waiting(ticket.id)
+    assert words.text is not None and words.text.reveal() == "شكرا لأنك هون"
+    assert rig.engine.asked == [] and rig.provider.sent == []
+    assert (await rig.tickets())[0].last_inbound_at == rig.clock()
+
+
+async def test_in_a_live_talk_danger_rings_the_bell_and_gives_the_number(rig: Rig) -> None:
+    ticket = await claimed(rig)
+    await rig.say(DANGER)
+    assert (await rig.tickets())[0].band == "RED"
+    assert rig.provider.bodies == [words_of("danger_emergency")]
+    await rig.say(DANGER + " الآن")
+    assert rig.provider.bodies[1] == "911", "told once in full, then the bare number"
+    assert len(await rig.relay.waiting(ticket.id)) == 2
+
+
+async def test_in_a_live_talk_the_model_rings_where_the_rules_do_not(rig: Rig) -> None:
+    await claimed(rig)
+    rig.engine.alarm = "now"
+    await rig.say("وصل للبيت")
+    assert rig.engine.parsed == ["وصل للبيت"]
+    assert (await rig.tickets())[0].band == "RED"
+
+
+async def test_a_live_talk_goes_on_without_the_engine(rig: Rig) -> None:
+    ticket = await claimed(rig)
+    rig.engine.down = True
+    assert await rig.say("وصل للبيت") == "relayed"
+    assert len(await rig.relay.waiting(ticket.id)) == 1
+
+
+async def test_an_exit_during_a_live_talk_silences_the_counsellor(rig: Rig) -> None:
+    ticket = await claimed(rig)
+    await rig.say("كلمة ما انقرأت")
+    await rig.say("خروج")
+    assert await rig.relay.waiting(ticket.id) == ()
+    (after,) = await rig.tickets()
+    assert after.state == "left" and after.epoch > ticket.epoch and after.reply_address is None
+
+
+async def test_words_the_counsellor_cannot_be_shown_are_not_passed_over_in_silence(rig: Rig) -> None:
+    ticket = await claimed(rig)
+    await rig.relay.forget(ticket.id)
+    await rig.say("الو")
+    assert rig.provider.bodies == [words_of("live_not_shown")]
+
+
+async def test_a_talk_with_an_open_ticket_is_never_closed_by_silence(rig: Rig) -> None:
+    rig.engine.outcomes = [turn("high_offer", commands=[handoff("HIGH")]), turn("ticket_waiting")]
+    await rig.say("جوزي بيضربني")
+    await rig.wait(3600)
+    await rig.say("في حدا؟")
+    assert rig.engine.asked[1][0] == state("asking")
+    assert rig.engine.asked[1][2]["ticket"] == "queued"
+
+
+async def test_six_minutes_of_silence_close_a_talk_without_a_ticket(rig: Rig) -> None:
+    await rig.to_the_talk()
+    await rig.wait(IDLE_CLOSES_S + 1)
+    await rig.say("مرحبا")
+    assert rig.engine.asked[-1][0] is None
+
+
+# --- media ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_voice_note_before_the_good_time_meets_the_opening_and_after_it_the_truth(rig: Rig) -> None:
+    note: dict[str, Any] = {"has_media": True, "has_voice": True, "media": ("ME" + "2" * 32,)}
+    await rig.say("", **note)
+    assert rig.provider.bodies == [words_of("opening")]
+    await rig.to_the_talk()
+    await rig.say("", **note)
+    assert rig.provider.bodies == [words_of("media_voice")]
+    assert "ME" + "2" * 32 in await rig.ledger()
+
+
+async def test_a_place_is_answered_like_a_voice_note_and_goes_nowhere(rig: Rig) -> None:
+    await rig.say("", location=True)
+    await rig.to_the_talk()
+    await rig.say("", location=True)
+    assert rig.provider.bodies == [words_of("location_received")]
+    assert [words for _, words, _ in rig.engine.asked] == ["نعم وقت مناسب"]
+
+
+async def test_danger_in_the_caption_of_a_picture_is_heard(rig: Rig) -> None:
+    await rig.say(DANGER, has_media=True)
+    assert rig.provider.bodies == ["911\n\n" + words_of("opening")]
+    assert [ticket.band for ticket in await rig.tickets()] == ["RED"]
+
+
+async def test_a_voice_note_in_a_live_talk_is_answered_and_its_caption_relayed(rig: Rig) -> None:
+    ticket = await claimed(rig)
+    await rig.say("", has_media=True, has_voice=True)
+    assert rig.provider.bodies == [words_of("media_voice")]
+    assert await rig.relay.waiting(ticket.id) == ()
+
+
+# --- wording, safe words, opt-outs ------------------------------------------------------------------------------------
+
+
+async def test_the_dialect_settled_on_first_stays_through_the_talk(rig: Rig) -> None:
+    rig.engine.outcomes = [
+        turn("menu", dialect="levantine"), turn("menu", dialect="gulf"), turn("menu", dialect=None, language="en"),
+    ]
+    for words in ("بدي احكي معكم هلأ", "ابي اكلم احد الحين", "ok"):
+        await rig.say(words)
+    assert rig.provider.bodies == [words_of("menu", "lev")] * 3
+
+
+async def test_a_wording_the_person_chose_wins_over_what_is_heard(rig: Rig) -> None:
+    rig.engine.outcomes = [
+        turn("language_set", commands=[{"id": "x1", "kind": "set_language", "variant": "en"}], dialect="levantine"),
+        turn("menu", dialect="levantine"),
+    ]
+    await rig.say("English please")
+    await rig.say("بدي احكي معكم")
+    assert rig.provider.bodies == [words_of("language_set", "en"), words_of("menu", "en")]
+
+
+async def test_a_safe_word_brings_back_what_was_agreed_and_only_at_the_opening(rig: Rig) -> None:
+    made = await rig.database.write(
+        lambda c: safewords.make(c, rig.keys, PERSON, {"variant": "lev"}, rig.clock(), fold)
+    )
+    await rig.say(made.words)
+    await rig.to_the_talk()
+    await rig.say(made.words)
+    assert [facts["safe_word"] for *_, facts in rig.engine.asked] == [True, False, False]
+
+
+async def test_a_safe_word_is_told_once_and_known_again(rig: Rig) -> None:
+    rig.engine.outcomes = [turn("set_safe_word", commands=[{"id": "s1", "kind": "make_safe_word"}])]
+    await rig.say("بدي كلمة سر")
+    (body,) = rig.provider.bodies
+    said = words_of("set_safe_word", safe_word="\x00").split("\x00")
+    words = body.removeprefix(said[0]).split(said[1])[0]
+    assert len(words.split()) == 2
+    await rig.say("0")
+    await rig.wait(60)
+    await rig.say(words)
+    assert rig.engine.asked[-1][2]["safe_word"] is True
+
+
+async def test_delete_my_data_withdraws_the_ticket_and_voids_the_safe_word(rig: Rig) -> None:
+    made = await rig.database.write(lambda c: safewords.make(c, rig.keys, PERSON, {}, rig.clock(), fold))
+    rig.engine.outcomes = [
+        turn("high_offer", commands=[handoff("HIGH"), {"id": "p1", "kind": "set_place", "place": "JO-AM"}]),
+        turn("delete_my_data_done", commands=[{"id": "f1", "kind": "forget"}]),
+    ]
+    await rig.say("جوزي بيضربني")
+    assert (await record_of(rig)).place
+    await rig.say("1")
+    (ticket,) = await rig.tickets()
+    assert ticket.state == "withdrawn" and ticket.reply_address is None
+    assert (await record_of(rig)).place == ""
+    recognised = await rig.database.read(
+        lambda c: safewords.recognise(c, rig.keys, PERSON, fold(made.words), rig.clock())
+    )
+    assert recognised is None
+    assert rig.provider.bodies[-1] == words_of("delete_my_data_done")
+
+
+async def test_the_providers_words_opt_out_and_in(rig: Rig) -> None:
+    async def out() -> bool:
+        return await rig.database.read(lambda c: has_opted_out(c, rig.keys, PERSON, "whatsapp", rig.clock()))
+
+    assert await rig.say("stop") == "opt_out"
+    assert await out()
+    await rig.wait(60)
+    assert await rig.say("start") == "answered"
+    assert not await out()
+
+
+async def test_an_address_without_a_number_is_answered_too(rig: Rig) -> None:
+    message = rig.message("مرحبا", sender=parse_address("whatsapp:JO.1234567890"))
+    assert await rig.line.receive(message) == "answered"
+    assert rig.provider.sent[0]["to"] == "whatsapp:JO.1234567890"
+    assert rig.engine.asked[0][2]["country"] == "JO"
+
+
+async def test_a_store_that_fails_when_a_message_is_only_to_be_ticked_off_harms_nobody(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.say("0")
+
+    async def away(*_: Any) -> None:
+        raise StoreUnavailable("ConnectionError")
+
+    monkeypatch.setattr(rig.store, "finish", away)
+    assert await rig.say("الو") == "quiet"

@@ -1,0 +1,135 @@
+"""A counsellor's words on their way out: only to the person of the ticket, only while the ticket is theirs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from api.channels.twilio.client import ProviderRefused, Reason
+from api.conversations.sealing import Keyring
+from api.database import DatabaseUnavailable
+from api.handoffs import claims
+from api.handoffs.relay import SendState
+from api.handoffs.tickets import Ticket, mark_left, open_handoff
+from api.live import REPLY_PURPOSE, CounsellorOutbox
+from safety.message_text import MessageText
+from tests.fixtures_line import SALMA, Rig, rig_on
+from tests.fixtures_redis import RedisServer, start_redis
+from tests.fixtures_staff import KEYRING, new_id, wish
+
+PERSON = "c" * 32
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    running = start_redis(tmp_path_factory.mktemp("redis"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+async def rig(server: RedisServer, tmp_path: Path) -> AsyncIterator[Rig]:
+    async with rig_on(server, tmp_path) as made:
+        await made.redis.flushall()
+        yield made
+
+
+@pytest.fixture
+def outbox(rig: Rig) -> CounsellorOutbox:
+    return CounsellorOutbox(rig.deps.outbox, rig.database, KEYRING, rig.clock)
+
+
+async def claimed(rig: Rig, keyring: Keyring = KEYRING) -> Ticket:
+    sealed = keyring.seal(REPLY_PURPOSE, f"whatsapp:{SALMA}".encode(), PERSON.encode())
+
+    def act(connection: sa.Connection) -> Ticket:
+        made = wish(PERSON, reply_address=sealed, sender="whatsapp:+15005550006", generation=0)
+        ticket = open_handoff(connection, made, new_id=new_id(), now=rig.clock())
+        return claims.claim(connection, ticket.id, staff="s1", now=rig.clock())
+
+    return await rig.database.write(act)
+
+
+WORDS = MessageText("معك، خدي وقتك")
+
+
+async def test_the_words_reach_the_sealed_address_from_the_right_number_and_the_sid_is_noted(
+    rig: Rig, outbox: CounsellorOutbox
+) -> None:
+    assert await outbox.send(await claimed(rig), WORDS) is SendState.SENT
+    (sent,) = rig.provider.sent
+    assert (sent["to"], sent["from"], sent["body"]) == (f"whatsapp:{SALMA}", "whatsapp:+15005550006", WORDS.reveal())
+    assert set(await rig.ledger()) == {sent["sid"]}
+
+
+async def test_after_an_exit_nothing_is_sent(rig: Rig, outbox: CounsellorOutbox) -> None:
+    ticket = await claimed(rig)
+    await rig.store.exit(PERSON, "e" * 32)
+    assert await outbox.send(ticket, WORDS) is SendState.REFUSED
+    assert rig.provider.sent == []
+
+
+async def test_an_exit_only_the_database_knows_of_is_enough(rig: Rig, outbox: CounsellorOutbox) -> None:
+    ticket = await claimed(rig)
+    await rig.database.write(lambda c: mark_left(c, PERSON, now=rig.clock()))
+    assert await outbox.send(ticket, WORDS) is SendState.REFUSED
+
+
+async def test_a_ticket_that_changed_hands_while_the_words_were_under_way_is_refused(
+    rig: Rig, outbox: CounsellorOutbox
+) -> None:
+    ticket = await claimed(rig)
+
+    async def hand_back() -> None:
+        await rig.database.write(lambda c: claims.release(c, ticket.id, staff="s1", now=rig.clock()))
+
+    rig.provider.before = hand_back
+    assert await outbox.send(ticket, WORDS) is SendState.REFUSED
+    assert rig.provider.sent == []
+
+
+async def test_a_ticket_without_an_address_or_sealed_by_a_lost_key_sends_nothing(
+    rig: Rig, outbox: CounsellorOutbox
+) -> None:
+    assert await outbox.send(replace(await claimed(rig), reply_address=None), WORDS) is SendState.REFUSED
+    other = replace(await claimed(rig), reply_address=Keyring([b"o" * 32]).seal(REPLY_PURPOSE, b"x", PERSON.encode()))
+    assert await outbox.send(other, WORDS) is SendState.FAILED
+
+
+async def test_an_address_cannot_be_moved_to_another_persons_ticket(rig: Rig, outbox: CounsellorOutbox) -> None:
+    assert await outbox.send(replace(await claimed(rig), person="d" * 32), WORDS) is SendState.FAILED
+    assert rig.provider.sent == []
+
+
+async def test_a_provider_that_refuses_is_told_to_the_counsellor(rig: Rig, outbox: CounsellorOutbox) -> None:
+    rig.provider.refuse = ProviderRefused(Reason.WINDOW_CLOSED, code=63016, status=400)
+    assert await outbox.send(await claimed(rig), WORDS) is SendState.FAILED
+
+
+async def test_a_database_that_cannot_say_whose_ticket_it_is_means_no(
+    rig: Rig, outbox: CounsellorOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = await claimed(rig)
+
+    async def away(_ask: object) -> None:
+        raise DatabaseUnavailable("OperationalError")
+
+    monkeypatch.setattr(rig.database, "read", away)
+    assert await outbox.send(ticket, WORDS) is SendState.REFUSED
+    assert rig.provider.sent == []
+
+
+async def test_words_that_went_out_count_as_sent_though_their_sid_could_not_be_noted(
+    rig: Rig, outbox: CounsellorOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = await claimed(rig)
+
+    async def away(_act: object) -> None:
+        raise DatabaseUnavailable("OperationalError")
+
+    monkeypatch.setattr(rig.database, "write", away)
+    assert await outbox.send(ticket, WORDS) is SendState.SENT
