@@ -31,7 +31,7 @@ class Asker:
     language: str
     sender: str
     repeat_key: str
-    sealed_address: bytes
+    sealed_address: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,7 +29,7 @@ from api.conversations import owed, safewords
 from api.conversations.identity import person_of, sid_mark
 from api.conversations.keys import PeriodKeys
 from api.conversations.optouts import opt_in, opt_out
-from api.conversations.sealing import Keyring
+from api.conversations.sealing import CannotOpen, Keyring
 from api.conversations.store import QUIET_S, Arrival, ConversationStore, Fence, LeftMeanwhile, Refused, StoreUnavailable
 from api.conversations.tombstones import defer_wipe
 from api.database import Database, DatabaseUnavailable
@@ -58,6 +59,7 @@ TICKET_KEEPS_S = 3 * 24 * 3600
 _RECENT_PEOPLE = 5_000
 _RECENT_SIDS = 40
 _SLOWED_S = 60.0
+_SLASHES = re.compile(r"\A[\s/]+")
 _SEND_AGAIN_S = (0.5, 1.5)
 _NOT_NOW = frozenset({"slow_down", "unreachable"})
 """Refusals before anything was done: the same request may be made again without being heard twice."""
@@ -303,7 +305,7 @@ class Line:
             "ticket": "queued" if ticket is not None else "", "release": record.release, "safe_word": safe_word,
         }
         try:
-            turn = await self._d.engine.turn(record.engine, message.body, facts)
+            turn = await self._d.engine.turn(record.engine, _plain_words(message.body), facts)
         except EngineUnavailable as failure:
             metrics.ENGINE_FAILURES.inc()
             warn("engine_unavailable", code=failure.code)
@@ -346,7 +348,7 @@ class Line:
     async def _model_alarm(self, body: MessageText) -> str:
         """The model's opinion beside the relay: a parse-only call (safety.md, "Order at the door")."""
         try:
-            understood: Understood = await self._d.engine.understand(body)
+            understood: Understood = await self._d.engine.understand(_plain_words(body))
         except EngineUnavailable:
             return ""
         return understood.alarm
@@ -368,13 +370,20 @@ class Line:
 
         None when nothing could be written.
         """
+        try:
+            address = self._addresses.seal(message.sender.wire, who.person, self._d.clock())
+            repeats = repeat_key(self._d.keys, who.person, self._d.clock())
+        except (OSError, CannotOpen) as failure:  # no key can be read or made: a ticket without an address still rings
+            report(failure)
+            warn("address_not_sealed", error=type(failure).__name__)
+            address, repeats = None, ""
         asker = Asker(
             person=who.person, channel=message.channel, generation=fence.generation, country=who.country,
             place=record.place, variant=self._variant(record), language=record.language or "ar", sender=message.to,
-            repeat_key=repeat_key(self._d.keys, who.person, self._d.clock()),
-            sealed_address=self._addresses.seal(message.sender.wire, who.person, self._d.clock()),
+            repeat_key=repeats, sealed_address=address,
         )
         now = self._d.clock()
+
         def carried(wishes: Sequence[Mapping[str, Any]]) -> Awaitable[Done]:
             return self._d.database.write(lambda c: carry_out(c, asker, wishes, now=now, new_id=self._d.new_id))
 
@@ -594,6 +603,13 @@ def _honest(commands: Sequence[Mapping[str, Any]]) -> Sequence[Reply]:
 
 def _micros(now: float) -> int:
     return int(now * 1_000_000)
+
+
+def _plain_words(body: MessageText) -> MessageText:
+    """The words for the engine. Rasa obeys a message that begins with a slash ("/restart", "/intent{…}"): a person
+    who writes one means the words behind it."""
+    words = body.reveal()
+    return MessageText(_SLASHES.sub("", words)) if words.lstrip().startswith("/") else body
 
 
 @dataclass(frozen=True, slots=True)

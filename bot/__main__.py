@@ -18,7 +18,6 @@ def main() -> None:
     arguments.add_argument("--model", type=Path, required=True, help="trained model (.tar.gz)")
     chosen = arguments.parse_args()
     os.umask(0o077)
-    os.nice(5)  # where cores are few, an exit at the gateway must not wait for a turn's thinking
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     hush()
 
@@ -35,6 +34,7 @@ def main() -> None:
     hush_structlog()
     gc.collect()
     gc.freeze()  # half a gigabyte of modules need not be walked again
+    os.nice(5)  # where cores are few, an exit at the gateway must not wait for a turn's thinking
     uvicorn.run(
         app, uds=str(chosen.uds), log_config=None, access_log=False, loop="uvloop", http="httptools", ws="none",
         lifespan="on",

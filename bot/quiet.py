@@ -25,13 +25,17 @@ class ContentFree(logging.Formatter):
         return json.dumps({name: value for name, value in line.items() if value is not None})
 
 
+def _say_nothing(*_: object, **__: object) -> None:
+    """A warning may quote what it warns about."""
+
+
 def hush() -> None:
     """Route all logging of the process through :class:`ContentFree`, warnings and above."""
     os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
-    warnings.simplefilter("ignore")
+    warnings.showwarning = _say_nothing  # libraries of Rasa's put their own filters back
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(ContentFree())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

@@ -36,7 +36,10 @@ class Danger:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Concepts that together mean danger. Each slot is a set of concepts of which one must be present."""
+    """Concepts that together mean danger. Each slot is a set of concepts of which one must be present.
+
+    ``at_most`` is the longest message, in words, of which this holds; 0 is any. Two words and nothing else are a cry.
+    """
 
     says: str
     level: Level
@@ -44,6 +47,7 @@ class Pattern:
     in_order: bool
     within: int
     across: bool
+    at_most: int
     flags: frozenset[str]
     despite: frozenset[str]
 
@@ -67,6 +71,7 @@ class Lexicon:
     defeaters: tuple[Defeater, ...]
     turns: frozenset[str]
     turns_after_and: frozenset[str]
+    reached_over: frozenset[str]
 
 
 class LexiconNotUsable(ValueError):
@@ -128,6 +133,7 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
         defeaters=tuple(defeaters),
         turns=frozenset(data.get("turns", ())),
         turns_after_and=frozenset(data.get("turns_after_and", ())),
+        reached_over=frozenset(data.get("reached_over", ())),
     )
 
 
@@ -195,7 +201,7 @@ def _pattern(item: Mapping[str, Any], concepts: Mapping[str, Any]) -> Pattern:
         raise LexiconNotUsable(f"danger: {says}: unknown flags {sorted(flags - set(FLAGS))}")
     return Pattern(
         says, level, slots, bool(item.get("in_order", False)), int(item.get("within", 8)), bool(item.get("across", False)),
-        flags, frozenset(item.get("despite", ())),
+        int(item.get("at_most", 0)), flags, frozenset(item.get("despite", ())),
     )
 
 
@@ -204,8 +210,18 @@ class _Reading:
     """A message as concepts: where each begins (token numbers), and which clause each token belongs to."""
 
     places: dict[str, list[int]]
-    ends: dict[tuple[str, int], int]
     clauses: list[int]
+    taken_back: dict[str, _TakenBack]
+
+
+@dataclass(frozen=True, slots=True)
+class _TakenBack:
+    """What one defeater reaches in one message; worked out once, so that no repetition can make a message slow."""
+
+    everything: bool
+    clauses: frozenset[int]
+    tokens: frozenset[int]
+    after: Mapping[int, int]
 
 
 def find_danger(text: str, lexicon: Lexicon) -> Danger | None:
@@ -218,7 +234,7 @@ def find_danger(text: str, lexicon: Lexicon) -> Danger | None:
     for pattern in lexicon.patterns:
         if best == "now" and pattern.level == "maybe":
             break
-        if not _holds(pattern, reading, lexicon):
+        if not _holds(pattern, reading):
             continue
         best = best or pattern.level
         codes |= pattern.flags
@@ -272,7 +288,41 @@ def _read(folded: str, lexicon: Lexicon) -> _Reading:
                     ends[name, at] = max(ends.get((name, at), 0), at + len(phrase) - 1)
     for listed in places.values():
         listed.sort()
-    return _Reading(places, ends, clauses)
+    return _Reading(places, clauses, _take_back(lexicon, places, ends, clauses))
+
+
+def _take_back(
+    lexicon: Lexicon, places: Mapping[str, list[int]], ends: Mapping[tuple[str, int], int], clauses: Sequence[int]
+) -> dict[str, _TakenBack]:
+    """For every defeater in the message: the clauses, the tokens or the rest of a clause that it takes back."""
+    light = {at for name in lexicon.reached_over for at in places.get(name, ())}
+    found: dict[str, _TakenBack] = {}
+    for defeater in lexicon.defeaters:
+        where = places.get(defeater.concept)
+        if not where:
+            continue
+        tokens: set[int] = set()
+        after: dict[int, int] = {}
+        for at in where:
+            end = ends[defeater.concept, at]
+            if defeater.reach == "before":
+                # "he does not have a gun": the negation reaches over the words that carry no meaning of their own.
+                for place in range(end + 1, min(end + 5, len(clauses))):
+                    if clauses[place] != clauses[end]:
+                        break
+                    tokens.add(place)
+                    if place not in light:
+                        break
+            elif defeater.reach == "beside":
+                tokens.update(place for place in range(at - 2, at + 3) if place >= 0)
+            elif defeater.reach == "rest":
+                after.setdefault(clauses[at], at)
+        found[defeater.concept] = _TakenBack(
+            defeater.reach == "message",
+            frozenset(clauses[at] for at in where) if defeater.reach == "clause" else frozenset(),
+            frozenset(tokens), after,
+        )
+    return found
 
 
 def _turns(token: str, before: str, names: frozenset[str], lexicon: Lexicon) -> bool:
@@ -317,9 +367,11 @@ def _arabic_forms(token: str) -> tuple[str, ...]:
     return tuple(forms)
 
 
-def _holds(pattern: Pattern, reading: _Reading, lexicon: Lexicon) -> bool:
+def _holds(pattern: Pattern, reading: _Reading) -> bool:
     """Whether some undefeated occurrence of the pattern is in the message."""
     places_of = reading.places
+    if pattern.at_most and len(reading.clauses) > pattern.at_most:
+        return False
     listed: list[list[int]] = []
     for slot in pattern.slots:
         present = [places_of[name] for name in slot if name in places_of]
@@ -336,7 +388,7 @@ def _holds(pattern: Pattern, reading: _Reading, lexicon: Lexicon) -> bool:
             continue
         if not pattern.across and reading.clauses[low] != reading.clauses[high]:
             continue
-        if not _defeated(match, pattern, reading, lexicon):
+        if not _defeated(match, pattern, reading):
             return True
     return False
 
@@ -355,22 +407,15 @@ def _match_from(start: int, listed: Sequence[Sequence[int]], in_order: bool) -> 
     return tuple(match)
 
 
-def _defeated(match: tuple[int, ...], pattern: Pattern, reading: _Reading, lexicon: Lexicon) -> bool:
+def _defeated(match: tuple[int, ...], pattern: Pattern, reading: _Reading) -> bool:
     """Whether something near enough takes the danger back."""
     touched = {reading.clauses[at] for at in match}
-    for defeater in lexicon.defeaters:
-        if defeater.concept in pattern.despite:
+    last = max(match)
+    for concept, back in reading.taken_back.items():
+        if concept in pattern.despite:
             continue
-        for at in reading.places.get(defeater.concept, ()):
-            end = reading.ends[defeater.concept, at]
-            if defeater.reach == "message":
-                return True
-            if defeater.reach == "clause" and reading.clauses[at] in touched:
-                return True
-            if defeater.reach == "before" and end + 1 in match:
-                return True
-            if defeater.reach == "beside" and any(-2 <= at - place <= 2 for place in match) and reading.clauses[at] in touched:
-                return True
-            if defeater.reach == "rest" and at < max(match) and reading.clauses[at] in touched:
-                return True
+        if back.everything or not back.clauses.isdisjoint(touched) or not back.tokens.isdisjoint(match):
+            return True
+        if any(clause in touched and at < last for clause, at in back.after.items()):
+            return True
     return False

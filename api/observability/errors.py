@@ -47,7 +47,7 @@ def connect(dsn: str | None, environment: str, transport: Any = None) -> bool:
         integrations=[], send_default_pii=False, include_local_variables=False, include_source_context=False,
         max_request_body_size="never", max_breadcrumbs=0, traces_sample_rate=0.0, server_name="", spotlight=False,
         before_send=rebuild, before_send_transaction=drop, before_breadcrumb=drop, auto_session_tracking=False,
-        enable_logs=False, before_send_log=drop,
+        enable_logs=False, before_send_log=drop, enable_metrics=False, before_send_metric=drop,
     )
     return True
 

@@ -30,16 +30,22 @@ def unsigned(settings: Settings) -> str | None:
 def lacking(path: Path, digest: str) -> str | None:
     """What a sign-off file lacks for this digest."""
     try:
-        found: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # every value a string: otherwise YAML makes ``on`` a boolean, and a number of a digest without letters
+        found: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - makes no objects
     except OSError:
         return f"are not signed off: {path.name} is missing in HAMS_VAR"
     except (yaml.YAMLError, UnicodeDecodeError):
         return f"are not signed off: {path.name} cannot be read"
     if not isinstance(found, dict) or found.get("digest") != digest:
         return "are not signed off: the signatures are for another release"
-    signed = [row for row in found.get("signed") or () if isinstance(row, dict) and row.get("by") and row.get("on")]
-    if len({str(row["by"]).strip().casefold() for row in signed if row.get("role") in ROLES}) < 2:
+    rows = found.get("signed")
+    signed = [row for row in (rows if isinstance(rows, list) else ()) if isinstance(row, dict) and _complete(row)]
+    if len({row["by"].strip().casefold() for row in signed if row["role"] in ROLES}) < 2:
         return "are not signed off: two different people must sign"
-    if not any(row.get("role") == "clinical" for row in signed):
+    if not any(row["role"] == "clinical" for row in signed):
         return "are not signed off: nobody clinical has signed"
     return None
+
+
+def _complete(row: dict[str, Any]) -> bool:
+    return all(isinstance(row.get(name), str) and row[name].strip() for name in ("by", "role", "on"))

@@ -28,7 +28,7 @@ class Alarm(GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        return {"asks_at": 0.35, "rings_at": 0.75, "sure_at": 0.2}
+        return {"asks_at": 0.25, "rings_at": 0.6, "sure_at": 0.2}
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._config = config

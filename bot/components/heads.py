@@ -44,8 +44,13 @@ class Heads:
         self.weights = coefficients if self.weights is None else np.hstack([self.weights, coefficients])
         self.bias = intercept if self.bias is None else np.concatenate([self.bias, intercept])
 
-    def score(self, columns: NDArray[np.int64], values: Scores) -> dict[str, dict[str, float]]:
-        """Group -> label -> probability; in a group of several labels they add up to one."""
+    def score(self, columns: NDArray[np.int64], values: Scores, sharpness: float = 1.0) -> dict[str, dict[str, float]]:
+        """Group -> label -> probability; in a group of several labels they add up to one.
+
+        Args:
+            sharpness: exponent on the shares of such a group. One-against-rest models are too modest side by side;
+                the exponent that makes their confidence true is chosen on the development set.
+        """
         if self.weights is None or self.bias is None:
             return {}
         logits = values @ self.weights[columns] + self.bias
@@ -55,6 +60,7 @@ class Heads:
         for group, labels in self.groups.items():
             share = chances[start : start + len(labels)]
             if len(labels) > 1:
+                share = share**sharpness
                 share = share / share.sum()
             found[group] = dict(zip(labels, share.tolist(), strict=True))
             start += len(labels)

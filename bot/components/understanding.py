@@ -48,7 +48,7 @@ class Understanding(GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        return {"intent_strength": 12.0, "flag_strength": 6.0, "flag_threshold": 0.45}
+        return {"intent_strength": 12.0, "flag_strength": 6.0, "flag_threshold": 0.45, "sharpness": 1.6}
 
     def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource, learned: Learned) -> None:
         self._config, self._storage, self._resource, self._learned = config, storage, resource, learned
@@ -98,7 +98,9 @@ class Understanding(GraphComponent):
         flags: list[str] = []
         p_danger, dialect = 0.0, None
         bare_digit = any(e["entity"] == "digit" for e in message.get("entities") or ())  # no model is asked
-        scores = learned.heads.score(*learned.ngrams.active(folded)) if folded and not bare_digit and learned.heads.groups else {}
+        scores: dict[str, dict[str, float]] = {}
+        if folded and not bare_digit and learned.heads.groups:
+            scores = learned.heads.score(*learned.ngrams.active(folded), self._config["sharpness"])
         if scores:
             best = heapq.nlargest(5, scores[INTENTS].items(), key=lambda pair: pair[1])
             ranking = [{"name": name, "confidence": confidence} for name, confidence in best]

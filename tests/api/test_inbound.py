@@ -19,6 +19,7 @@ from api.conversations.optouts import has_opted_out
 from api.conversations.store import StoreUnavailable
 from api.database import Database, DatabaseUnavailable
 from api.handoffs import claims
+from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.tickets import OpenHandoff, Ticket, open_handoff
 from api.record import IDLE_CLOSES_S, Record
 from safety.folding import fold
@@ -277,7 +278,7 @@ async def test_a_ticket_holds_the_address_sealed_and_nothing_of_the_words(rig: R
     await rig.say("جوزي بيضربني")
     (ticket,) = await rig.tickets()
     assert SALMA.encode() not in (ticket.reply_address or b"")
-    assert KEYRING.open("reply", ticket.reply_address or b"", PERSON.encode()).decode() == f"whatsapp:{SALMA}"
+    assert ReplyAddresses(rig.keys).open(ticket.reply_address or b"", PERSON) == f"whatsapp:{SALMA}"
     assert ticket.sender == f"whatsapp:{OURS}" and ticket.country == "JO"
 
 
@@ -525,6 +526,62 @@ async def test_an_exit_taken_while_redis_is_gone_silences_the_turn_that_was_unde
     mortal.engine.outcomes = [turn("menu")]
     assert await mortal.say("1") == "quiet"
     assert mortal.provider.sent == []
+
+
+async def test_a_ticket_redis_does_not_know_of_still_leads_to_its_counsellor(rig: Rig) -> None:
+    """Opened while Redis was away, or by a turn that ended before its state was saved."""
+    await rig.to_the_talk()
+    ticket = await claimed(rig)
+    assert await rig.say("في حدا؟") == "relayed"
+    assert len(await rig.relay.waiting(ticket.id)) == 1
+
+
+async def test_danger_is_committed_even_when_no_key_can_be_read(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> bytes:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(rig.keys, "key", full)
+    rig.engine.outcomes = [turn("danger_bare", "opening", loop="opening")]
+    assert await rig.say(DANGER) == "answered"
+    (ticket,) = await rig.tickets()
+    assert ticket.band == "RED" and ticket.reply_address is None
+    assert rig.provider.bodies[0].startswith("911")
+
+
+async def test_a_send_the_provider_throttles_is_made_again_before_it_is_given_up(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.inbound._SEND_AGAIN_S", (0.01, 0.01))
+    tries = []
+
+    async def count() -> None:
+        tries.append(1)
+        if len(tries) == 3:
+            rig.provider.refuse = None
+
+    rig.provider.before = count
+    rig.provider.refuse = ProviderRefused(Reason.SLOW_DOWN, code=20429, status=429, retry=True)
+    assert await rig.say("مرحبا") == "answered"
+    assert len(tries) == 3 and rig.provider.bodies == [words_of("opening")]
+    assert await rig.debts() == 0
+
+
+async def test_an_answer_that_could_not_be_handed_over_stays_owed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.inbound._SEND_AGAIN_S", (0.01,))
+    rig.provider.refuse = ProviderRefused(Reason.UNREACHABLE)
+    assert await rig.say("مرحبا") == "answered"
+    assert rig.provider.sent == [] and await rig.debts() == 1
+
+
+async def test_an_exit_while_a_throttled_send_waits_silences_it(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.inbound._SEND_AGAIN_S", (0.2,))
+    rig.provider.refuse = ProviderRefused(Reason.SLOW_DOWN, code=20429, status=429, retry=True)
+    under_way = asyncio.create_task(rig.say("مرحبا"))
+    await asyncio.sleep(0.1)
+    await rig.say("0")
+    rig.provider.refuse = None
+    await under_way
+    assert rig.provider.sent == []
 
 
 async def test_an_answer_the_provider_would_not_take_is_not_sent_twice(rig: Rig) -> None:

@@ -10,16 +10,17 @@ import pytest
 import sqlalchemy as sa
 
 from api.channels.twilio.client import ProviderRefused, Reason
-from api.conversations.sealing import Keyring
+from api.conversations.keys import day_of
 from api.database import DatabaseUnavailable
 from api.handoffs import claims
+from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import SendState
 from api.handoffs.tickets import Ticket, mark_left, open_handoff
-from api.live import REPLY_PURPOSE, CounsellorOutbox
+from api.live import CounsellorOutbox
 from safety.message_text import MessageText
 from tests.fixtures_line import SALMA, Rig, rig_on
 from tests.fixtures_redis import RedisServer, start_redis
-from tests.fixtures_staff import KEYRING, new_id, wish
+from tests.fixtures_staff import new_id, wish
 
 PERSON = "c" * 32
 
@@ -40,11 +41,11 @@ async def rig(server: RedisServer, tmp_path: Path) -> AsyncIterator[Rig]:
 
 @pytest.fixture
 def outbox(rig: Rig) -> CounsellorOutbox:
-    return CounsellorOutbox(rig.deps.outbox, rig.database, KEYRING, rig.clock)
+    return CounsellorOutbox(rig.deps.outbox, rig.database, ReplyAddresses(rig.keys), rig.clock)
 
 
-async def claimed(rig: Rig, keyring: Keyring = KEYRING) -> Ticket:
-    sealed = keyring.seal(REPLY_PURPOSE, f"whatsapp:{SALMA}".encode(), PERSON.encode())
+async def claimed(rig: Rig) -> Ticket:
+    sealed = ReplyAddresses(rig.keys).seal(f"whatsapp:{SALMA}", PERSON, rig.clock())
 
     def act(connection: sa.Connection) -> Ticket:
         made = wish(PERSON, reply_address=sealed, sender="whatsapp:+15005550006", generation=0)
@@ -92,12 +93,15 @@ async def test_a_ticket_that_changed_hands_while_the_words_were_under_way_is_ref
     assert rig.provider.sent == []
 
 
-async def test_a_ticket_without_an_address_or_sealed_by_a_lost_key_sends_nothing(
+async def test_a_ticket_without_an_address_or_whose_days_key_is_gone_sends_nothing(
     rig: Rig, outbox: CounsellorOutbox
 ) -> None:
-    assert await outbox.send(replace(await claimed(rig), reply_address=None), WORDS) is SendState.REFUSED
-    other = replace(await claimed(rig), reply_address=Keyring([b"o" * 32]).seal(REPLY_PURPOSE, b"x", PERSON.encode()))
-    assert await outbox.send(other, WORDS) is SendState.FAILED
+    ticket = await claimed(rig)
+    assert await outbox.send(replace(ticket, reply_address=None), WORDS) is SendState.REFUSED
+    assert await outbox.send(replace(ticket, reply_address=b"\xff damaged"), WORDS) is SendState.FAILED
+    rig.keys.destroy_before("reply", day_of(rig.clock() + 86_400))
+    assert await outbox.send(ticket, WORDS) is SendState.FAILED
+    assert rig.provider.sent == []
 
 
 async def test_an_address_cannot_be_moved_to_another_persons_ticket(rig: Rig, outbox: CounsellorOutbox) -> None:

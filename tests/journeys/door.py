@@ -108,6 +108,7 @@ class Watched:
     stack: Stack
     door: Door
     redis: redis.Redis
+    redis_url: str
 
     def look(self) -> Traces:
         keys = frozenset(key.decode() for key in self.redis.keys("*"))
@@ -145,7 +146,7 @@ def rows(var: Path) -> Iterator[tuple[Any, ...]]:
     with contextlib.closing(sqlite3.connect(f"file:{var / 'hams.db'}?mode=ro", uri=True)) as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:
-            for row in connection.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - a name from the schema
+            for row in connection.execute(f'SELECT * FROM "{table}"'):
                 yield (table, *row)
 
 
@@ -157,6 +158,6 @@ def watched(folder: Path) -> Iterator[Watched]:
         with start(folder / "var", HAMS_REDIS_URL=server.url) as stack:
             # these webhooks do not come from the stand-in, so it knows of no open WhatsApp window
             httpx.post(f"{stack.standin}/standin/pace", json={"window": False}).raise_for_status()
-            yield Watched(stack, Door.of(stack), redis.Redis(unix_socket_path=str(server.socket)))
+            yield Watched(stack, Door.of(stack), redis.Redis(unix_socket_path=str(server.socket)), server.url)
     finally:
         server.stop()

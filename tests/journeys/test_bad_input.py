@@ -173,8 +173,8 @@ def test_a_number_without_a_from_is_told_nothing(line: Watched, door: Door) -> N
 @pytest.mark.parametrize("words", [
     "م" * 1600, "a" * 1600, "😭" * 800, "1" * 1600, " " * 1600, "", "\u200b" * 40, "\x00\x01\x07\x1b[2J\r\n\t", "\u202e\u2066مرحبا\u2069\u202c",
     "\ufeff", "\ud83d".encode("utf-16", "surrogatepass").decode("utf-16", "replace"), "{{7*7}} ${jndi:ldap://x} <script>alert(1)</script> %s %n '; DROP TABLE tickets;--",
-    "/restart", "/inform{\"slot\": 1}", "/session_start", "EXTERNAL: hello", "\u0300" * 800, "ﷺ" * 400, "\U000e0041" * 100,
-], ids=range(19))  # fmt: skip
+    "/restart", " \u00a0/ /restart", "/request_human{\"slot\": 1}", "/session_start", "EXTERNAL: hello", "\u0300" * 800, "ﷺ" * 400, "\U000e0041" * 100,
+], ids=range(20))  # fmt: skip
 def test_a_message_of_odd_letters_is_answered_once_and_leaves_only_a_sealed_talk(
     line: Watched, door: Door, words: str
 ) -> None:
@@ -185,7 +185,7 @@ def test_a_message_of_odd_letters_is_answered_once_and_leaves_only_a_sealed_talk
     assert says(said, "opening")
     assert traces.kinds == TALK
     assert traces.other_rows == set() and traces.lines == ()
-    assert form["MessageSid"] in traces.ledger and len(traces.ledger) == 2
+    assert form["MessageSid"] in traces.ledger and len(traces.ledger) <= 2, "what was delivered may be erased already"
     assert all(0 < line.redis.pttl(key) <= 24 * 3600 * 1000 for key in traces.keys)
     phone.write("1")  # and the talk it opened is not broken by it
     assert says("\n".join(phone.heard()), "phone_check")
@@ -202,7 +202,7 @@ def test_in_the_middle_of_a_talk_odd_letters_are_answered_within_the_providers_t
         assert time.monotonic() - began < 10
         assert len(phone.heard()) == 1
         assert traces.lines == () and traces.other_rows == set()
-    assert says(phone.say("7"), "ask_privacy") or says(phone.say("7"), "ask_delete_traces") or phone.say("7")
+    assert phone.say("شكرا")
 
 
 def test_an_exit_wrapped_in_controls_and_bidi_signs_is_an_exit(line: Watched, door: Door) -> None:
@@ -235,7 +235,7 @@ def test_forty_media_are_never_fetched_and_all_noted_for_erasure(line: Watched, 
     traces = line.left_by(lambda: door.post(form).raise_for_status())
     (said,) = phone.heard()
     assert says(said, "media_voice")
-    assert traces.ledger >= {form["MessageSid"], *sids} and len(traces.ledger) == 42
+    assert traces.ledger >= {form["MessageSid"], *sids} and len(traces.ledger) <= 42
     assert traces.kinds <= TALK and traces.other_rows == set() and traces.lines == ()
 
 
@@ -271,14 +271,21 @@ def test_unknown_fields_change_nothing(line: Watched, door: Door) -> None:
 
 
 def test_a_country_we_do_not_serve_is_answered_with_what_holds_everywhere(line: Watched, door: Door) -> None:
-    for number in ("+447700900123", "+12025550143", "+9659000000", "72345"):
-        sender = number if number == "72345" else f"whatsapp:{number}"
+    for number in ("+447700900123", "+12025550143", "+96590000000"):
+        sender = f"whatsapp:{number}"
         phone = phone_of(line, sender)
         traces = line.left_by(lambda sender=sender: door.post(door.form("مرحبا", sender)).raise_for_status())
-        assert traces.lines == ()
-        if number != "72345":  # the stand-in, like the provider, sends to no short code
-            assert says("\n".join(phone.heard()), "opening", "XX")
-            assert "112" in phone.say(DANGER)
+        assert traces.kinds == TALK and traces.lines == () and traces.other_rows == set()
+        assert says("\n".join(phone.heard()), "opening", "XX")
+        assert "112" in phone.say(DANGER)
+
+
+def test_a_sender_the_provider_does_not_send_to_is_one_line_without_a_word_about_whom(line: Watched, door: Door) -> None:
+    form = door.form("مرحبا", "72345")
+    traces = line.left_by(lambda: door.post(form).raise_for_status())
+    (said,) = traces.lines
+    assert '"provider_refused"' in said and '"21211"' in said and "72345" not in said
+    assert traces.other_rows == set() and "72345" not in repr(traces)
 
 
 def test_a_business_scoped_sender_without_a_number_is_a_person_like_any_other(line: Watched, door: Door) -> None:
