@@ -219,8 +219,8 @@ class Line:
     ) -> str:
         now = self._d.clock()
         record = Record.of(fence.state)
-        # what Redis has forgotten the durable store may know: only a talk under way without a ticket need not ask
-        ticket = await self._open_ticket(who, message) if fence.state is None or record.ticket else None
+        # asked every time: a ticket may have been opened while Redis was away, or by a turn that died before its save
+        ticket = await self._open_ticket(who, message)
         if ticket is not None and arrival.generation > _micros(ticket.created_at):
             # an exit since it was opened that the database was not told of: whoever writes now is a stranger
             await self._strike(who.person)
@@ -254,7 +254,7 @@ class Line:
             await self._d.store.forget(who.person)
             await self._try_write(lambda c: safewords.forget(c, self._d.keys, who.person, now))
         values = await self._make_safe_word(who, record) if done.safe_word else {}
-        record.ticket = open_ticket = (ticket is not None and not done.withdrawn) or bool(done.tickets)
+        open_ticket = (ticket is not None and not done.withdrawn) or bool(done.tickets)
         saved = await self._d.store.save(
             who.person, message.channel, record.as_kept(), fence, TICKET_KEEPS_S if open_ticket else 30 * 60
         )

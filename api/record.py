@@ -22,7 +22,6 @@ class Record:
         place: a place code, or empty.
         release: digest of the script release the talk began with.
         good_time: the person has said that it is a good time to write.
-        ticket: a ticket is open as far as this talk knows, so the durable store has to be asked about it.
         undone: commands the database could not take yet; tried again with the next message.
     """
 
@@ -34,7 +33,6 @@ class Record:
     place: str = ""
     release: str = ""
     good_time: bool = False
-    ticket: bool = False
     undone: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod

@@ -34,7 +34,11 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 
 def insert(person: str) -> Any:
-    return lambda c: c.execute(sa.insert(pending_wipes).values(person=person, generation=1)).rowcount
+    def act(connection: sa.Connection) -> str:
+        connection.execute(sa.insert(pending_wipes).values(person=person, generation=1))
+        return person
+
+    return act
 
 
 async def people(database: Database) -> set[str]:
@@ -42,7 +46,7 @@ async def people(database: Database) -> set[str]:
 
 
 async def test_a_write_returns_what_its_act_returned_and_another_connection_sees_it(database: Database) -> None:
-    assert await database.write(insert("a")) == 1
+    assert await database.write(insert("a")) == "a"
     assert await people(database) == {"a"}
 
 
@@ -112,7 +116,7 @@ async def test_the_writer_outlives_an_outage(tmp_path: Path) -> None:
             await database.write(insert("a"))
         folder.mkdir()
         metadata.create_all(database.engine)
-        assert await database.write(insert("a")) == 1
+        assert await database.write(insert("a")) == "a"
     finally:
         database.close()
 

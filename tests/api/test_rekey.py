@@ -19,7 +19,7 @@ from api.staff.accounts import add_staff, credentials_of
 from tests.fixtures_line import SALMA
 from tests.fixtures_staff import NOON, PASSWORDS, wish
 
-OLD, NEW = b"o" * 32, b"n" * 32
+OLD, NEW = bytes(range(32)), bytes(range(100, 132))
 PERSON = "a" * 32
 
 
