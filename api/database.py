@@ -69,6 +69,7 @@ class Database:
         self._writers = ThreadPoolExecutor(1 if self.is_sqlite else 8, thread_name_prefix="db-write")
         self._waiting: queue.SimpleQueue[_Act | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
+        self._writing: sa.Connection | None = None  # the writer thread's own
         if self.is_sqlite:
             self._writer = threading.Thread(target=self._write_in_groups, name="db-writer", daemon=True)
             self._writer.start()
@@ -134,6 +135,7 @@ class Database:
         while True:
             first = self._waiting.get()
             if first is None:
+                self._let_go()
                 return
             group, stop = [first], False
             while len(group) < _GROUP:
@@ -147,13 +149,24 @@ class Database:
                 group.append(more)
             self._commit(group)
             if stop:
+                self._let_go()
                 return
+
+    def _let_go(self) -> None:
+        """Close the writer's connection; the next write opens one."""
+        if self._writing is not None:
+            self._writing.invalidate()
+            self._writing.close()
+            self._writing = None
 
     def _commit(self, group: list[_Act]) -> None:
         try:
-            with self.engine.connect().execution_options(hams_writes=True) as connection, connection.begin():
-                values = [act.run(connection) for act in group]
+            if self._writing is None:  # kept from one commit to the next: opening one costs as much as the commit
+                self._writing = self.engine.connect().execution_options(hams_writes=True)
+            with self._writing.begin():
+                values = [act.run(self._writing) for act in group]
         except Exception as error:
+            self._let_go()
             if len(group) > 1:  # nothing of the group was kept: each by itself, so that one takes nothing else with it
                 for act in group:
                     self._commit([act])

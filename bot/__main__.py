@@ -38,7 +38,7 @@ def main() -> None:
     uvicorn.run(
         app, uds=str(chosen.uds), log_config=None, access_log=False, loop="uvloop", http="httptools", ws="none",
         lifespan="on",
-        server_header=False, date_header=False, timeout_keep_alive=3600,
+        server_header=False, date_header=False, proxy_headers=False, timeout_keep_alive=3600,
     )
 
 

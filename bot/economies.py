@@ -1,9 +1,11 @@
-"""Three costs of Rasa 3.6 that buy nothing here, removed (measured in benchmarks/, described in docs/decisions).
+"""Costs of Rasa 3.6 that buy nothing here, removed (described in docs/decisions).
 
 1. ``RemoteAction`` re-checks Rasa's own constant JSON schema for every action result, 25–45 ms a time. Our actions
    run in process and are typed.
 2. ``Event.resolve_by_type`` walks every subclass of ``Event`` for every event. The classes do not change.
-3. ``inspect``-heavy deep copies of the domain for each action call: the selective-domain switch leaves it out.
+3. Deep copies of the domain for each action call: the selective-domain switch (``in_process.py``) leaves it out.
+4. ``RulePolicy`` matches every rule twice, by text and by intent. No rule here names a text: that pass finds nothing.
+5. Its graph goes through dask's scheduler each time (``straight.py``).
 """
 
 from __future__ import annotations
@@ -12,7 +14,10 @@ import functools
 from typing import Any
 
 from rasa.core.actions.action import RemoteAction
+from rasa.core.policies.rule_policy import RulePolicy
+from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import Event
+from rasa.shared.core.trackers import DialogueStateTracker
 
 
 def apply() -> None:
@@ -20,6 +25,20 @@ def apply() -> None:
     RemoteAction._validate_action_result = _trust_our_own
     if not hasattr(Event.resolve_by_type, "cache_info"):
         Event.resolve_by_type = staticmethod(functools.cache(Event.resolve_by_type))
+    if RulePolicy._find_action_from_rules is not _by_intent_only:
+        RulePolicy._find_action_from_rules = _by_intent_only
+
+
+_find_action_from_rules = RulePolicy._find_action_from_rules
+
+
+def _by_intent_only(
+    self: RulePolicy, tracker: DialogueStateTracker, domain: Domain, use_text_for_last_user_input: bool
+) -> tuple[str | None, str | None, bool]:
+    if use_text_for_last_user_input:
+        return None, None, False
+    found: tuple[str | None, str | None, bool] = _find_action_from_rules(self, tracker, domain, False)
+    return found
 
 
 def _trust_our_own(self: RemoteAction, result: dict[str, Any]) -> bool:

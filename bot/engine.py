@@ -7,7 +7,7 @@ commands. Every turn goes through Rasa's ``Agent.handle_message``.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +112,11 @@ class Engine:
 
 
 def as_map(outcome: Outcome) -> dict[str, Any]:
-    """The outcome as the gateway receives it."""
-    return asdict(outcome)
+    """The outcome as the gateway receives it. Not ``asdict``: it copies, piece by piece, what is packed right after."""
+    return {
+        "state": outcome.state, "replies": outcome.replies, "commands": outcome.commands,
+        "understood": outcome.understood, "policy": outcome.policy,
+    }
 
 
 def _understood(parsed: dict[str, Any]) -> dict[str, Any]:

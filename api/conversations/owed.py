@@ -37,6 +37,15 @@ owed_answers = sa.Table(
 )
 
 
+# Written by hand, for they run once a message; both databases take them.
+_OWE = sa.text(
+    "INSERT INTO owed_answers (sid_mark, person, channel, sender, generation, address, key_hour, owed_since, due_at)"
+    " VALUES (:sid_mark, :person, :channel, :sender, :generation, :address, :key_hour, :owed_since, :due_at)"
+    " ON CONFLICT DO NOTHING"
+)
+_SETTLE = sa.text("DELETE FROM owed_answers WHERE sid_mark = :sid_mark")
+
+
 @dataclass(frozen=True, slots=True)
 class OwedAnswer:
     """Somebody wrote and was not answered.
@@ -57,21 +66,19 @@ class OwedAnswer:
 def owe(connection: sa.Connection, keys: PeriodKeys, answer: OwedAnswer, now: float) -> None:
     """Note it, before the message is worked on. Noting the same message twice changes nothing."""
     hour = hour_of(now)
-    known = connection.execute(sa.select(owed_answers.c.sid_mark).where(owed_answers.c.sid_mark == answer.sid_mark))
-    if known.first() is not None:
-        return
-    connection.execute(sa.insert(owed_answers).values(
-        sid_mark=answer.sid_mark, person=answer.person, channel=answer.channel, sender=answer.sender,
-        generation=answer.generation, key_hour=hour, owed_since=int(now), due_at=int(now) + TEN_MINUTES_S,
-        address=seal_under(keys.key(_USE, hour), answer.address.encode(), answer.sid_mark.encode(),
-                           keys.random_bytes),
-    ))
+    sealed = seal_under(keys.key(_USE, hour), answer.address.encode(), answer.sid_mark.encode(), keys.random_bytes)
+    row = {
+        "sid_mark": answer.sid_mark, "person": answer.person, "channel": answer.channel, "sender": answer.sender,
+        "generation": answer.generation, "address": sealed, "key_hour": hour, "owed_since": int(now),
+        "due_at": int(now) + TEN_MINUTES_S,
+    }
+    connection.execute(_OWE, row)
 
 
 def settle(connection: sa.Connection, sid_marks: Sequence[str]) -> None:
     """These were answered, or deliberately met with silence."""
     if sid_marks:
-        connection.execute(sa.delete(owed_answers).where(owed_answers.c.sid_mark.in_(sid_marks)))
+        connection.execute(_SETTLE, [{"sid_mark": mark} for mark in sid_marks])
 
 
 def overtake(connection: sa.Connection, sid_mark: str) -> None:

@@ -15,8 +15,10 @@ import sentry_sdk
 _FRAME = ("filename", "module", "function", "lineno", "in_app")
 
 
-def rebuild(event: Any, _hint: Any = None) -> Any:
-    """The event as it may leave: types and places only."""
+def rebuild(event: Any, hint: Any = None) -> Any:
+    """The event as it may leave: types and places only, and nothing attached."""
+    if isinstance(hint, dict):
+        hint["attachments"] = []  # they travel beside the event, not in it
     kept: dict[str, Any] = {
         name: event[name] for name in ("event_id", "timestamp", "platform", "level", "release", "environment") if name in event
     }

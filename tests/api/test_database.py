@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from api.conversations.tombstones import pending_wipes
-from api.database import Database, DatabaseUnavailable, metadata, sqlite_url
+from api.database import Database, DatabaseUnavailable, _harden_sqlite, metadata, sqlite_url
 from tests.fixtures_line import ROOT
 from tests.fixtures_staff import POSTGRES_URL, databases
 
@@ -129,6 +129,25 @@ async def test_sqlite_is_hardened_on_every_connection(tmp_path: Path) -> None:
 
         assert await database.read(pragmas) == ["wal", 2, 1, 1]
         assert await database.write(pragmas) == ["wal", 2, 1, 1]
+
+
+def test_the_hardening_is_asked_for_and_does_not_hang_on_how_sqlite_was_built() -> None:
+    asked: list[str] = []
+
+    class Recorder:
+        isolation_level = ""
+
+        def cursor(self) -> Recorder:
+            return self
+
+        def execute(self, statement: str) -> None:
+            asked.append(statement)
+
+        def close(self) -> None:
+            return
+
+    _harden_sqlite(Recorder(), None)
+    assert {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA secure_delete=ON"} <= set(asked)
 
 
 async def test_a_deleted_row_is_not_left_in_the_file(tmp_path: Path) -> None:

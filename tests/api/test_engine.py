@@ -85,7 +85,7 @@ async def test_a_release_the_engine_lacks_is_pushed_and_the_turn_asked_again(eng
 
 async def test_an_engine_that_never_takes_the_release_is_asked_twice_and_no_more(engine: Engine) -> None:
     engine.answers = [(409, {"code": "lacks_release"}), (200, {}), (409, {"code": "lacks_release"})]
-    with pytest.raises(EngineUnavailable, match="^lacks_release$"):
+    with pytest.raises(EngineUnavailable, match=r"^lacks_release$"):
         await engine.client.turn(None, WORDS, FACTS)
     assert len(engine.asked) == 3
 
@@ -153,7 +153,7 @@ async def test_understanding_is_a_call_of_its_own(engine: Engine) -> None:
     engine.answers = [(200, {**HEARD, "alarm": "now"}), (500, {"code": "x"}), (200, {"intent": "greet"})]
     assert (await engine.client.understand(WORDS)).alarm == "now"
     for code in ("x", "bad_answer"):
-        with pytest.raises(EngineUnavailable, match=f"^{code}$"):
+        with pytest.raises(EngineUnavailable, match=rf"^{code}$"):
             await engine.client.understand(WORDS)
     assert engine.asked[0] == ("POST", "/understand", {"text": WORDS.reveal()})
 

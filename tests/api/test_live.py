@@ -93,6 +93,23 @@ async def test_a_ticket_that_changed_hands_while_the_words_were_under_way_is_ref
     assert rig.provider.sent == []
 
 
+async def test_words_of_the_counsellor_before_are_refused_when_another_has_taken_over_meanwhile(
+    rig: Rig, outbox: CounsellorOutbox
+) -> None:
+    ticket = await claimed(rig)
+
+    def hand_over(connection: sa.Connection) -> None:
+        claims.release(connection, ticket.id, staff="s1", now=rig.clock())
+        claims.claim(connection, ticket.id, staff="s2", now=rig.clock())
+
+    async def meanwhile() -> None:
+        await rig.database.write(hand_over)
+
+    rig.provider.before = meanwhile
+    assert await outbox.send(ticket, WORDS) is SendState.REFUSED
+    assert rig.provider.sent == []
+
+
 async def test_a_ticket_without_an_address_or_whose_days_key_is_gone_sends_nothing(
     rig: Rig, outbox: CounsellorOutbox
 ) -> None:

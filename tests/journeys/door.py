@@ -28,6 +28,8 @@ EMPTY = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 Params = dict[str, str]
 
+_HTTP = httpx.Client(timeout=30)  # one for all: making one takes longer than the gaps in a burst
+
 
 def new_sid(prefix: str = "SM") -> str:
     return prefix + secrets.token_hex(16)
@@ -70,7 +72,7 @@ class Door:
 
     def raw(self, body: bytes | Iterator[bytes], path: str = MESSAGE, **headers: str) -> httpx.Response:
         kind = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
-        return httpx.post(self.base + path, content=body, headers={**kind, **headers}, timeout=30)
+        return _HTTP.post(self.base + path, content=body, headers={**kind, **headers})
 
 
 @dataclass(frozen=True)

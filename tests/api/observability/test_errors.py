@@ -128,6 +128,7 @@ EVERYWHERE = FAILS + """
 scope = sentry_sdk.get_isolation_scope()
 scope.set_user({"id": CANARY, "ip_address": CANARY})
 scope.set_tag("t", CANARY); scope.set_extra("e", CANARY); scope.set_context("c", {"k": CANARY})
+scope.add_attachment(bytes=CANARY.encode(), filename=CANARY)
 scope.set_transaction_name(CANARY); scope.fingerprint = [CANARY]
 sentry_sdk.add_breadcrumb(message=CANARY, data={"body": CANARY})
 logging.getLogger("x").error("message %s", CANARY)
@@ -161,7 +162,6 @@ try:
     sentry_sdk.profiler.start_profiler()
 except Exception:
     pass
-sys.excepthook(*(lambda e: (type(e), e, e.__traceback__))(ValueError(CANARY))) if False else None
 """
 
 
