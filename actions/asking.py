@@ -150,7 +150,7 @@ def _consent(turn: Turn, instruments: Instruments, answered: str) -> None:
     if talk.stage == "info":
         turn.say("information_only")
     elif not talk.said:
-        turn.say("menu")
+        turn.say("ticket_waiting" if talk.wish else "menu")  # who asked for a person before the rules hears of it now
     else:
         acknowledge(turn, talk.said[-1])
         advance(turn, instruments)

@@ -67,6 +67,7 @@ class Database:
             self.engine = sa.create_engine(url, pool_size=8, max_overflow=0, pool_pre_ping=True, hide_parameters=True)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="db-read")
         self._writers = ThreadPoolExecutor(1 if self.is_sqlite else 8, thread_name_prefix="db-write")
+        self._reading = threading.local()
         self._waiting: queue.SimpleQueue[_Act | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         self._writing: sa.Connection | None = None  # the writer thread's own
@@ -119,8 +120,22 @@ class Database:
 
     def _read(self, ask: Callable[[sa.Connection], T]) -> T:
         try:
-            with self.engine.connect() as connection:
+            if not self.is_sqlite:
+                with self.engine.connect() as pooled:
+                    return ask(pooled)
+            connection: sa.Connection | None = getattr(self._reading, "connection", None)
+            if connection is None:  # a file needs no pool: each reader keeps its connection
+                connection = self._reading.connection = self.engine.connect()
+            try:
                 return ask(connection)
+            except BaseException:
+                self._reading.connection = None
+                connection.invalidate()
+                connection.close()
+                raise
+            finally:
+                if not connection.closed:
+                    connection.rollback()  # the next look sees what was committed since
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
             raise DatabaseUnavailable(type(error).__name__) from None
 

@@ -6,7 +6,6 @@ The engine is a function and may be killed at any time; a failure here is a code
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +74,6 @@ class EngineClient:
         self._socket = socket
         self._release_part = release_part
         self._session: aiohttp.ClientSession | None = None
-        self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def turn(self, state: Mapping[str, Any] | None, text: MessageText, facts: Mapping[str, Any]) -> Turn:
         """Run one turn.
@@ -140,7 +138,7 @@ class EngineClient:
     async def _call(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.UnixConnector(str(self._socket), limit=_AT_ONCE + 1),
+                connector=aiohttp.UnixConnector(str(self._socket), limit=_AT_ONCE),
                 timeout=aiohttp.ClientTimeout(total=_TURN_SECONDS),
                 skip_auto_headers=("User-Agent", "Content-Type", "Accept", "Accept-Encoding"),
             )

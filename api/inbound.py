@@ -233,10 +233,12 @@ class Line:
         done = Done()
         if ticket is not None and ticket.state == "claimed":
             outcome, replies, commands = await self._live(message, who, ticket, record, danger)
-        elif message.has_media or message.location:
+        elif (message.has_media or message.location) and not message.body:
             outcome, replies, commands = self._media(message, record, danger, who)
         else:
             outcome, replies, commands = await self._engine_turn(message, who, record, ticket, danger, words)
+            if message.has_media and record.good_time:  # a picture with words: the words are answered, the picture is not seen
+                replies = [*replies, Reply("media_voice", {})]
         commands = [*record.undone, *commands]  # each has an id: what was obeyed is not obeyed twice
         if commands:
             if not await self._still_here(who.person, fence.generation):

@@ -8,6 +8,9 @@ from typing import Any
 IDLE_CLOSES_S = 6 * 60.0
 """safety.md: six minutes of silence close a talk with the bot that has no open ticket, without a word."""
 
+LONG_ENOUGH = 4
+"""Words from which a message tells a dialect well enough to settle on it."""
+
 
 @dataclass(slots=True)
 class Record:
@@ -17,7 +20,7 @@ class Record:
         engine: the engine's state; None begins anew.
         at: when the person last wrote, seconds.
         variant: the wording chosen by the person, or empty.
-        dialect: the dialect settled on; steady within a talk.
+        dialect: the dialect heard; steady within a talk once ``settled``.
         language: ``ar`` or ``en``, as last heard.
         place: a place code, or empty.
         release: digest of the script release the talk began with.
@@ -29,6 +32,7 @@ class Record:
     at: float = 0.0
     variant: str = ""
     dialect: str = ""
+    settled: bool = False
     language: str = ""
     place: str = ""
     release: str = ""
@@ -45,9 +49,13 @@ class Record:
         return {name: getattr(self, name) for name in _FIELDS}
 
     def hear(self, dialect: str | None, language: str, words: int) -> None:
-        """Settle on a wording: the first longer message decides, so that replies do not flip (issue: steady in a talk)."""
-        if words >= 2 and dialect and not self.dialect:
-            self.dialect = dialect
+        """Settle on a wording, so that replies do not flip from one message to the next.
+
+        A short message says little about a dialect: what it suggests holds until the first longer one, which decides
+        for the rest of the talk.
+        """
+        if dialect and not self.settled and (words >= LONG_ENOUGH or (words >= 2 and not self.dialect)):
+            self.dialect, self.settled = dialect, words >= LONG_ENOUGH
         if language in ("ar", "en") and (words >= 2 or not self.language):
             self.language = language
 

@@ -72,6 +72,8 @@ class Lexicon:
     turns: frozenset[str]
     turns_after_and: frozenset[str]
     reached_over: frozenset[str]
+    idle: frozenset[str]
+    denials: frozenset[str]
 
 
 class LexiconNotUsable(ValueError):
@@ -134,6 +136,8 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
         turns=frozenset(data.get("turns", ())),
         turns_after_and=frozenset(data.get("turns_after_and", ())),
         reached_over=frozenset(data.get("reached_over", ())),
+        idle=frozenset(data.get("idle", ())),
+        denials=frozenset(defeater.concept for defeater in defeaters if defeater.reach == "before"),
     )
 
 
@@ -263,29 +267,39 @@ def _read(folded: str, lexicon: Lexicon) -> _Reading:
     forms: list[tuple[str, ...]] = []
     places: dict[str, list[int]] = {}
     ends: dict[tuple[str, int], int] = {}
-    shift = 0
-    for at, token in enumerate(tokens):
+    for token in tokens:
         if token not in known:
             known[token] = _look_up(token, lexicon)
-        token_forms, names = known[token]
-        forms.append(token_forms)
+        forms.append(known[token][0])
+    phrases = [
+        (name, at, at + len(phrase) - 1)
+        for at, token_forms in enumerate(forms)
+        for form in token_forms
+        for phrase, name in lexicon.phrases.get(form, ())
+        if at + len(phrase) <= len(forms) and all(part in forms[at + step] for step, part in enumerate(phrase) if step)
+    ]
+    # «المرة الجاية» is no coming: what stands in an idle phrase says nothing by itself.
+    idle = {at for name, start, end in phrases if name in lexicon.idle for at in range(start, end + 1)}
+    # The «ما» of «الدم ما يوقف» denies the stopping, not the bleeding.
+    inside = {at for _, start, end in phrases for at in range(start + 1, end + 1)}
+    shift = 0
+    for at, token in enumerate(tokens):
+        names = known[token][1] if at not in idle else frozenset()
         # «بس», "but", «والحين»: what was said before does not colour what follows.
         if at and _turns(token, tokens[at - 1], names, lexicon):
             shift += 1
         clauses[at] += shift
         for name in names:
-            places.setdefault(name, []).append(at)
-            ends[name, at] = at
-    for at, token_forms in enumerate(forms):
-        for form in token_forms:
-            for phrase, name in lexicon.phrases.get(form, ()):
-                if at + len(phrase) <= len(forms) and all(
-                    part in forms[at + step] for step, part in enumerate(phrase) if step
-                ):
-                    listed = places.setdefault(name, [])
-                    if at not in listed[-1:]:
-                        listed.append(at)
-                    ends[name, at] = max(ends.get((name, at), 0), at + len(phrase) - 1)
+            if at not in inside or name not in lexicon.denials:
+                places.setdefault(name, []).append(at)
+                ends[name, at] = at
+    for name, start, end in phrases:
+        if start in idle:
+            continue
+        listed = places.setdefault(name, [])
+        if start not in listed[-1:]:
+            listed.append(start)
+        ends[name, start] = max(ends.get((name, start), 0), end)
     for listed in places.values():
         listed.sort()
     return _Reading(places, clauses, _take_back(lexicon, places, ends, clauses))

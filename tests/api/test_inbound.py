@@ -683,8 +683,14 @@ async def test_a_place_is_answered_like_a_voice_note_and_goes_nowhere(rig: Rig) 
 
 async def test_danger_in_the_caption_of_a_picture_is_heard(rig: Rig) -> None:
     await rig.say(DANGER, has_media=True)
-    assert rig.provider.bodies == ["911\n\n" + words_of("opening")]
+    assert [facts["danger"] for _, _, facts in rig.engine.asked] == ["now"]
     assert [ticket.band for ticket in await rig.tickets()] == ["RED"]
+
+
+async def test_the_words_below_a_picture_are_answered_and_the_picture_is_owned_up_to(rig: Rig) -> None:
+    rig.engine.outcomes = [turn("menu")]
+    await rig.say("شو بتنصحوني اعمل", has_media=True)
+    assert rig.provider.bodies == [words_of("menu") + "\n\n" + words_of("media_voice")]
 
 
 async def test_a_voice_note_in_a_live_talk_is_answered_and_its_caption_relayed(rig: Rig) -> None:

@@ -29,9 +29,11 @@ def test_two_records_share_no_list() -> None:
 
 def test_the_first_longer_message_settles_the_dialect_for_the_talk() -> None:
     record = Record()
-    for heard in (("gulf", 1), ("levantine", 3), ("gulf", 8), (None, 4)):
-        record.hear(heard[0], "ar", heard[1])
-    assert record.dialect == "levantine"
+    heard = []
+    for dialect, words in (("gulf", 1), ("levantine", 3), ("msa", 2), ("gulf", 8), (None, 4), ("levantine", 9)):
+        record.hear(dialect, "ar", words)
+        heard.append(record.dialect)
+    assert heard == ["", "levantine", "levantine", "gulf", "gulf", "gulf"]
 
 
 def test_a_longer_message_in_another_language_changes_the_language_a_single_word_does_not() -> None:

@@ -20,19 +20,19 @@ _LETTERS = "بتثجحخدذرزسشصضطظعغفقكلمن"
 _REGION = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw")
 
 
-def new_word() -> str:
-    """A word of 18 Arabic letters, no letter twice in a row: 80 bits."""
-    word = [secrets.choice(_LETTERS)]
-    while len(word) < 18:
+def new_word(begins: str = "") -> str:
+    """Arabic letters, 14 of them new, no letter twice in a row: 60 bits or more."""
+    word = list(begins) or [secrets.choice(_LETTERS)]
+    while len(word) < len(begins) + 14:
         letter = secrets.choice(_LETTERS)
         if letter != word[-1]:
             word.append(letter)
     return "".join(word)
 
 
-def new_token() -> str:
-    """A word of 20 Latin letters and digits, for places where Arabic cannot stand."""
-    return "q" + secrets.token_hex(10)
+def new_token(begins: str = "q") -> str:
+    """Latin letters and digits, for places where Arabic cannot stand."""
+    return begins + secrets.token_hex(8)
 
 
 def forms_of(word: str) -> dict[str, bytes]:
@@ -62,20 +62,23 @@ def forms_of(word: str) -> dict[str, bytes]:
 
 @dataclass
 class Canaries:
-    """Words by the place they were put into."""
+    """Words by the place they were put into. All begin alike, so that one search says that none is there."""
 
     words: dict[str, str] = field(default_factory=dict)
+    begins: tuple[str, str] = field(default_factory=lambda: (new_word(), new_token()))
 
     def put(self, place: str, *, latin: bool = False) -> str:
         """A new word for this place."""
-        self.words[place] = new_token() if latin else new_word()
+        self.words[place] = new_token(self.begins[1]) if latin else new_word(self.begins[0])
         return self.words[place]
 
     def found_in(self, data: bytes) -> set[str]:
         """``place (form)`` of every word that is there. Never the word."""
-        forms = {form: f"{place} ({name})" for place, word in self.words.items() for name, form in forms_of(word).items()}
-        pattern = re.compile(b"|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
-        return {forms[found] for found in set(pattern.findall(data))}
+        alone = [word for word in self.words.values() if not word.startswith(self.begins)]
+        if not any(form in data for word in (*self.begins, *alone) for form in forms_of(word).values()):
+            return set()
+        found = {f"{place} ({name})" for place, word in self.words.items() for name, form in forms_of(word).items() if form in data}
+        return found or {"part of a word"}
 
     def found_in_files(self, folders: Iterable[Path]) -> set[str]:
         """The same for every file below these folders, names included."""

@@ -66,11 +66,11 @@ class Lived:
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
     temp = Path(tempfile.mkdtemp(prefix="hams-l"))
     try:
-        with collector() as sentry, in_temp(temp):
-            with start(tmp_path_factory.mktemp("leaks") / "var", SENTRY_DSN=sentry.dsn) as stack:
-                done = Lived(stack, Door.of(stack), temp, sentry)
-                live_through(done)
-                yield done
+        var = tmp_path_factory.mktemp("leaks") / "var"
+        with collector() as sentry, in_temp(temp), start(var, SENTRY_DSN=sentry.dsn) as stack:
+            done = Lived(stack, Door.of(stack), temp, sentry)
+            live_through(done)
+            yield done
     finally:
         shutil.rmtree(temp, ignore_errors=True)
 
@@ -92,28 +92,23 @@ def in_temp(temp: Path) -> Iterator[None]:
 def live_through(done: Lived) -> None:
     """Put a word of its own into every field and every way in which something can fail."""
     put, door, stack = done.canaries.put, done.door, done.stack
-    phone = Phone(stack)
-    done.canaries.words["the number"] = phone.number.removeprefix("+")
-    sender = f"whatsapp:{phone.number}"
-
-    def post(words: str, **more: str) -> None:
-        door.post(door.form(words, sender, **more)).raise_for_status()
-
-    phone.say(put("body before the good time"))
-    for words in ("1", "2", "1"):
-        phone.say(words)
+    post = somebody(done, put("body before the good time"))
     post(
         put("body"), ProfileName=put("profile name"), UnknownField=put("unknown field"), Label=put("label of a place"),
         **{put("name of an unknown field"): "1"},
     )
     post("اوكي", ButtonText=put("button text"), ButtonPayload=put("button payload"), ListTitle=put("list title"))
     post("", ButtonText="اوكي", ButtonPayload=put("button payload that is the message"))
+    post("/" + put("words after a slash") + '{"a": "b"}')
+    post = somebody(done)
     post(put("caption"), NumMedia="2", MediaUrl0=f"https://api.twilio.com/{put('media url', latin=True)}",
          MediaContentType0=put("media type", latin=True), MediaUrl1="x" + put("media url that is none"))  # fmt: skip
     post("", Latitude="31.9", Longitude=put("longitude"), Address=put("address"), MessageType="location")
-    post(put("words after a slash") and f"/{done.canaries.words['words after a slash']}{{\"a\": \"b\"}}")
     post(f"جوزي بيضربني كل يوم {put('disclosure')}")
     post(put("answer to a question"))
+    post(put("words that are said twice"))
+    for _ in range(30):
+        post(put("words above the limit"))
 
     # at the door: nothing of what is refused
     forged = urlencode(door.form(put("forged body"), f"whatsapp:JO.{put('forged sender', latin=True)}")).encode()
@@ -125,11 +120,13 @@ def live_through(done: Lived) -> None:
     door.post(door.form(put("body without a sender"), ""))
     door.post(door.form("مرحبا", f"whatsapp:+962{put('unreadable sender')}"))
     door.post(door.form("مرحبا", f"whatsapp:JO.{put('scoped sender', latin=True)}"))
+    sender = "whatsapp:+962790000009"
     door.post(door.form("مرحبا", sender, MessageSid=put("sid", latin=True)))
     door.post({**door.form("مرحبا", sender), "To": put("our number")})
     door.post({"MessageSid": new_sid(), "MessageStatus": put("status"), "To": put("callback's to")}, STATUS)
 
     # parts that fail with a word in hand
+    post = somebody(done)
     fault(done, on="create", times=1, status=500, code=20500)
     post(put("while the provider says 500"))
     fault(done, on="create", times=4, status=429, code=20429)
@@ -137,27 +134,41 @@ def live_through(done: Lived) -> None:
     fault(done, on="create", times=1, drop=True)
     post(put("while the provider hangs up"))
     door.post(door.form(put("to a sender the provider quotes"), "+1" + "5" * 5))
+    post, stranger = somebody(done), f"whatsapp:JO.{new_sid('')}"
     with broken_tables(stack.var, "owed_answers", "erasure_ledger", "tickets", "safe_words"):
         post(put("while the database says no"))
-        door.post(door.form(f"{DANGER} {put('danger while the database says no')}", f"whatsapp:JO.{new_sid('')}"))
+        door.post(door.form(f"{DANGER} {put('danger while the database says no')}", stranger))
+    post = somebody(done)
     with killed_in_a_turn(done, "-m bot"):
         post(put("while the engine is killed"))
     stack.wait_ready()
-    with killed_in_a_turn(done, "uvicorn"):
-        with contextlib.suppress(httpx.HTTPError):
-            post(put("while the gateway is killed"))
+    post = somebody(done)
+    with killed_in_a_turn(done, "uvicorn"), contextlib.suppress(httpx.HTTPError):
+        post(put("while the gateway is killed"))
     stack.wait_ready()
     live_talk(done)
 
 
+def somebody(done: Lived, first: str = "مرحبا") -> Callable[..., None]:
+    """A new person at the menu; returns how they post a message."""
+    phone, door = Phone(done.stack), done.door
+    done.canaries.words[f"number {len(done.canaries.words)}"] = phone.number.removeprefix("+")
+    for words in (first, "1", "2", "1"):
+        assert phone.say(words)
+
+    def post(words: str, **more: str) -> None:
+        door.post(door.form(words, f"whatsapp:{phone.number}", **more)).raise_for_status()
+
+    return post
+
+
 def live_talk(done: Lived) -> None:
     """A counsellor and a person, words both ways, some of them never shown."""
-    put, door, stack = done.canaries.put, done.door, done.stack
+    put, stack = done.canaries.put, done.stack
     phone, counsellor = Phone(stack, "BH"), Counsellor(stack)
-    done.canaries.words["the number in a live talk"] = phone.number.removeprefix("+")
+    done.canaries.words["number in a live talk"] = phone.number.removeprefix("+")
     for words in (*TO_A_QUESTION, "1"):
         phone.say(words)
-    card = counsellor.queue()[-1]
     card = next(card for card in counsellor.queue() if card["country"] == "BH")
     claimed = counsellor.claim(card["id"])
     phone.write(put("words to the counsellor"))
@@ -167,7 +178,6 @@ def live_talk(done: Lived) -> None:
     counsellor.http.post("/session", json={"username": put("username", latin=True), "password": put("password"), "totp": "1"})
     counsellor.http.post(f"/handoffs/{card['id']}/messages", content=put("no JSON").encode())
     counsellor.http.post(f"/handoffs/{put('no such ticket', latin=True)}/claim", json={put("unknown key"): put("value")})
-    assert door is not None
 
 
 def fault(done: Lived, **wish: object) -> None:
@@ -245,9 +255,9 @@ def test_no_word_is_in_an_error_report(lived: Lived) -> None:
 
 
 def test_no_word_is_in_an_alert_of_the_provider_and_its_copies_are_erased(lived: Lived) -> None:
-    assert httpx.get(f"{lived.stack.standin}/standin/alerts").json() == [] or lived.canaries.found_in(
-        json.dumps(httpx.get(f"{lived.stack.standin}/standin/alerts").json()).encode()
-    ) <= {f"{place} ({form})" for place in ("while the gateway is killed", "the number") for form in forms_of("x")}
+    alerts = json.dumps(httpx.get(f"{lived.stack.standin}/standin/alerts").json(), ensure_ascii=False)
+    # a status callback that met no gateway becomes an alert with the number in it; that is the provider's to show
+    assert {found for found in lived.canaries.found_in(alerts.encode()) if not found.startswith("number")} == set()
     phone = Phone(lived.stack)
     word = lived.canaries.put("a message the provider holds")
     phone.say(word)
@@ -270,10 +280,9 @@ def test_a_word_in_a_file_is_found_in_every_form(lived: Lived, control: Canaries
     for name, form in forms_of(control.words["control"]).items():
         planted = lived.stack.var / "run" / "planted"
         planted.write_bytes(b"some words before " + form + b" and after")
-        assert any(f"({name})" in found or form == other for found in control.found_in_files([lived.stack.var])
-                   for other in [form]), name  # fmt: skip
+        assert control.found_in_files([lived.stack.var / "run"]) != set(), name
         planted.unlink()
-        assert control.found_in_files([lived.stack.var]) == set()
+        assert control.found_in_files([lived.stack.var / "run"]) == set()
     (lived.temp / control.words["control"]).touch()
     assert control.found_in_files([lived.temp]) != set()
 
@@ -303,10 +312,8 @@ def test_a_word_in_the_memory_of_redis_is_found_in_every_form(lived: Lived, cont
     client = lived.client()
     for name, form in forms_of(control.words["control"]).items():
         client.set(f"control:{name}", b"before" + form + b"after")
-    wanted = set(forms_of(control.words["control"]).values())
     memory = looked_into(lived.redis_process)
-    assert all(form in memory for form in wanted)
-    assert len(control.found_in(memory)) == len(wanted)
+    assert control.found_in(memory) == {f"control ({name})" for name in forms_of("x")}
     for name in forms_of("x"):
         client.delete(f"control:{name}")
 
@@ -329,11 +336,14 @@ def test_a_word_in_the_log_is_found(lived: Lived, control: Canaries) -> None:
     assert control.found_in(lived.stack.log.read_bytes()) != set()
 
 
-def test_the_talks_that_were_lived_through_did_take_place(lived: Lived) -> None:
-    phone = Phone(lived.stack)
-    assert says(phone.say("مرحبا"), "opening")
-    assert lived.stack.metric("hams_forged_total") + lived.stack.metric("hams_inbound_total") >= 0
-    assert looked_into(lived.stack.part("uvicorn").pid), "the gateway lives"
+def test_the_product_was_alive_while_it_was_searched(lived: Lived) -> None:
+    assert says(Phone(lived.stack).say("مرحبا"), "opening")
+    log = lived.stack.log.read_text(errors="replace")
+    for failure in (
+        "engine_unavailable", "write_failed", "commands_not_committed", "20500", "20429", "21211", "the gateway stopped",
+        "the engine stopped",
+    ):  # fmt: skip
+        assert failure in log, f"this was to be lived through: {failure}"
 
 
 def looked_into(pid: int) -> bytes:
