@@ -400,8 +400,10 @@ class Line:
                 for command in commands:
                     with contextlib.suppress(NotATicket, KeyError):
                         done = done.and_then(await carried([command]))
-        except DatabaseUnavailable:
-            warn("commands_not_committed", count=len(commands))
+        except Exception as failure:  # away, or refusing for a reason nobody thought of: the person is answered all the same
+            if not isinstance(failure, DatabaseUnavailable):
+                report(failure)
+            warn("commands_not_committed", count=len(commands), error=type(failure).__name__)
             metrics.INBOUND.labels(message.channel, "uncommitted").inc()
             return None
         for ticket in done.withdrawn:
@@ -501,10 +503,8 @@ class Line:
         return record.variant or variant_for(record.dialect or None, record.language or None)
 
     async def _open_ticket(self, who: _Who, message: Message) -> Ticket | None:
-        try:
-            return await self._d.database.read(lambda c: open_ticket_of(c, who.person, message.channel))
-        except DatabaseUnavailable:
-            return None
+        ticket: Ticket | None = await self._try_read(lambda c: open_ticket_of(c, who.person, message.channel))
+        return ticket
 
     async def _owe(self, message: Message, who: _Who, arrival: Arrival) -> None:
         """An answer is owed, and the provider's copies are to be erased: durable before the turn is over."""

@@ -73,7 +73,8 @@ class Lexicon:
     turns_after_and: frozenset[str]
     reached_over: frozenset[str]
     idle: frozenset[str]
-    denials: frozenset[str]
+    takes_back: frozenset[str]
+    known: frozenset[str]
 
 
 class LexiconNotUsable(ValueError):
@@ -137,8 +138,15 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
         turns_after_and=frozenset(data.get("turns_after_and", ())),
         reached_over=frozenset(data.get("reached_over", ())),
         idle=frozenset(data.get("idle", ())),
-        denials=frozenset(defeater.concept for defeater in defeaters if defeater.reach == "before"),
+        takes_back=frozenset(defeater.concept for defeater in defeaters),
+        known=_known(words, phrases),
     )
+
+
+def _known(words: Iterable[str], phrases: Mapping[str, Sequence[tuple[tuple[str, ...], str]]]) -> frozenset[str]:
+    """Every form a token could be looked up by; the others need not be made."""
+    parts = {part for listed in phrases.values() for phrase, _ in listed for part in phrase}
+    return frozenset({*words, *parts})
 
 
 def _entries(groups: Any) -> Iterable[str]:
@@ -280,17 +288,19 @@ def _read(folded: str, lexicon: Lexicon) -> _Reading:
     ]
     # «المرة الجاية» is no coming: what stands in an idle phrase says nothing by itself.
     idle = {at for name, start, end in phrases if name in lexicon.idle for at in range(start, end + 1)}
-    # The «ما» of «الدم ما يوقف» denies the stopping, not the bleeding.
+    # The «ما» of «الدم ما يوقف» denies the stopping, not the bleeding; the "ago" of "a minute ago" is no past.
     inside = {at for _, start, end in phrases for at in range(start + 1, end + 1)}
     shift = 0
     for at, token in enumerate(tokens):
-        names = known[token][1] if at not in idle else frozenset()
+        names = known[token][1]
+        if at in idle or names & lexicon.idle:
+            names = frozenset()
         # «بس», "but", «والحين»: what was said before does not colour what follows.
         if at and _turns(token, tokens[at - 1], names, lexicon):
             shift += 1
         clauses[at] += shift
         for name in names:
-            if at not in inside or name not in lexicon.denials:
+            if at not in inside or name not in lexicon.takes_back:
                 places.setdefault(name, []).append(at)
                 ends[name, at] = at
     for name, start, end in phrases:
@@ -348,8 +358,8 @@ def _turns(token: str, before: str, names: frozenset[str], lexicon: Lexicon) -> 
 
 
 def _look_up(token: str, lexicon: Lexicon) -> tuple[tuple[str, ...], frozenset[str]]:
-    """The forms a token may stand for, least changed first, and the concepts of the first form that is listed."""
-    forms = _latin_forms(token) if token.isascii() else _arabic_forms(token)
+    """The listed forms a token may stand for, least changed first, and the concepts of the first that is a word."""
+    forms = _latin_forms(token, lexicon.known) if token.isascii() else _arabic_forms(token, lexicon.known)
     if (exact := lexicon.words.get(f"={token}")) is not None:
         return forms, exact
     for form in forms:
@@ -358,7 +368,7 @@ def _look_up(token: str, lexicon: Lexicon) -> tuple[tuple[str, ...], frozenset[s
     return forms, frozenset()
 
 
-def _latin_forms(token: str) -> tuple[str, ...]:
+def _latin_forms(token: str, known: frozenset[str]) -> tuple[str, ...]:
     if token.isdigit():
         return (token,)
     bones = _bones(token)
@@ -367,18 +377,23 @@ def _latin_forms(token: str) -> tuple[str, ...]:
     if bones[:1] in ("w", "b", "l", "f") and len(bones) >= 4:
         forms += [f"~{bones[1:]}"]
         forms += [f"~{bones[1:-len(tail)]}" for tail in _LATIN_AFTER if bones.endswith(tail) and len(bones) - len(tail) >= 4]
-    return tuple(forms)
+    return tuple(form for form in forms if form in known)
 
 
-def _arabic_forms(token: str) -> tuple[str, ...]:
-    longest = min(4, len(token) - 3)
+def _arabic_forms(token: str, known: frozenset[str]) -> tuple[str, ...]:
+    length = len(token)
+    longest = min(4, length - 3)
     heads = [0, *(cut for cut in range(1, longest + 1) if token[:cut] in _BEFORE)]
     tails = [0, *(cut for cut in range(1, longest + 1) if token[-cut:] in _AFTER)]
-    pairs = sorted({(head, tail) for head in heads for tail in tails}, key=lambda pair: (pair[0] + pair[1], pair[0]))
-    forms = [token[head:len(token) - tail] for head, tail in pairs if len(token) - head - tail >= 3 or head == tail == 0]
-    if len(token) == 3 and token[0] == "و":   # «ولا», «وما»
-        forms.append(token[1:])
-    return tuple(forms)
+    found = [
+        (head + tail, head, form)
+        for head in heads
+        for tail in tails
+        if (length - head - tail >= 3 or head == tail == 0) and (form := token[head:length - tail]) in known
+    ]
+    if length == 3 and token[0] == "و" and token[1:] in known:   # «ولا», «وما»
+        found.append((1, 1, token[1:]))
+    return tuple(form for _, _, form in sorted(found))
 
 
 def _holds(pattern: Pattern, reading: _Reading) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,12 @@ def steps() -> list[Step]:
             engine=True,
         ),
         *([_rasa_test()] if (ROOT / CORE_STORIES).exists() else []),
+        # after "rasa test", which makes the model they load
+        Step(
+            "tests of bot and actions",
+            (engine, "-W", "ignore", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/bot", "tests/actions"),
+            engine=True,
+        ),
     ]
 
 
@@ -110,7 +117,8 @@ def _passes(step: Step, environ: Mapping[str, str]) -> bool:
                 say(f"{step.name} … {time.monotonic() - began:.0f} s")
     took = f"{time.monotonic() - began:.0f} s"
     if process.returncode == 0:
-        say(f"{step.name}: ok, {took}")
+        counted = re.findall(rb"^\d+ passed[^\n]*", output, re.MULTILINE)  # pytest's closing line, where it was pytest
+        say(f"{step.name}: ok, {took}{f' ({counted[-1].decode()})' if counted else ''}")
         return True
     sys.stderr.write(output.decode("utf-8", "replace"))
     say(f"{step.name}: FAILED, {took}")

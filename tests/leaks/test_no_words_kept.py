@@ -68,6 +68,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
     try:
         var = tmp_path_factory.mktemp("leaks") / "var"
         with collector() as sentry, in_temp(temp), start(var, SENTRY_DSN=sentry.dsn) as stack:
+            httpx.post(f"{stack.standin}/standin/pace", json={"window": False}).raise_for_status()
             done = Lived(stack, Door.of(stack), temp, sentry)
             live_through(done)
             yield done
@@ -137,7 +138,9 @@ def live_through(done: Lived) -> None:
     post, stranger = somebody(done), f"whatsapp:JO.{new_sid('')}"
     with broken_tables(stack.var, "owed_answers", "erasure_ledger", "tickets", "safe_words"):
         post(put("while the database says no"))
+        heard = Phone(stack, number=stranger.removeprefix("whatsapp:"))
         door.post(door.form(f"{DANGER} {put('danger while the database says no')}", stranger))
+        assert "911" in "".join(heard.heard()), "whatever the database says"
     post = somebody(done)
     with killed_in_a_turn(done, "-m bot"):
         post(put("while the engine is killed"))
