@@ -46,14 +46,14 @@ REQUIRED: Mapping[str, str] = {
 FORBIDDEN = (
     "MONITOR", "CONFIG GET save", "DEBUG HELP", "SAVE", "BGSAVE", "BGREWRITEAOF", "KEYS none", "SLOWLOG LEN",
     "CLIENT LIST", "SHUTDOWN", "REPLICAOF NO ONE", "MODULE LIST", "ACL LIST", "SORT none", "MIGRATE h 1 k 0 1",
-    "FLUSHALL", "FLUSHDB", "LATENCY LATEST", "SYNC", "RESTORE k 0 v",
+    "FLUSHALL", "FLUSHDB", "LATENCY LATEST", "SYNC", "RESTORE k 0 v", "SCAN 0", "RANDOMKEY",
 )  # fmt: skip
 """Commands the product's own user must be refused."""
 
 APP_USER = "hams"
 DOCTOR_USER = "doctor"
 
-APP_RULES = "~* &* +@all -@admin -@dangerous +client|id +client|setname +client|getname"
+APP_RULES = "~* &* +@all -@admin -@dangerous -scan -randomkey +client|id +client|setname +client|getname"
 """`INFO` is among what is taken away: it is the doctor's."""
 DOCTOR_RULES = "resetkeys resetchannels -@all +ping +info +config|get"
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -59,7 +58,6 @@ TICKET_KEEPS_S = 3 * 24 * 3600
 _RECENT_PEOPLE = 5_000
 _RECENT_SIDS = 40
 _SLOWED_S = 60.0
-_SLASHES = re.compile(r"\A[\s/]+")
 _SEND_AGAIN_S = (0.5, 1.5)
 _NOT_NOW = frozenset({"slow_down", "unreachable"})
 """Refusals before anything was done: the same request may be made again without being heard twice."""
@@ -307,7 +305,7 @@ class Line:
             "ticket": "queued" if ticket is not None else "", "release": record.release, "safe_word": safe_word,
         }
         try:
-            turn = await self._d.engine.turn(record.engine, _plain_words(message.body), facts)
+            turn = await self._d.engine.turn(record.engine, message.body, facts)
         except EngineUnavailable as failure:
             metrics.ENGINE_FAILURES.inc()
             warn("engine_unavailable", code=failure.code)
@@ -350,7 +348,7 @@ class Line:
     async def _model_alarm(self, body: MessageText) -> str:
         """The model's opinion beside the relay: a parse-only call (safety.md, "Order at the door")."""
         try:
-            understood: Understood = await self._d.engine.understand(_plain_words(body))
+            understood: Understood = await self._d.engine.understand(body)
         except EngineUnavailable:
             return ""
         return understood.alarm
@@ -605,13 +603,6 @@ def _honest(commands: Sequence[Mapping[str, Any]]) -> Sequence[Reply]:
 
 def _micros(now: float) -> int:
     return int(now * 1_000_000)
-
-
-def _plain_words(body: MessageText) -> MessageText:
-    """The words for the engine. Rasa obeys a message that begins with a slash ("/restart", "/intent{…}"): a person
-    who writes one means the words behind it."""
-    words = body.reveal()
-    return MessageText(_SLASHES.sub("", words)) if words.lstrip().startswith("/") else body
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class Engine:
         channel = CollectingOutputChannel()
         try:
             await self._agent.handle_message(
-                UserMessage(text, channel, turn, input_channel="gateway", metadata=facts)
+                UserMessage(plain_words(text), channel, turn, input_channel="gateway", metadata=facts)
             )
         except Exception as error:
             raise TurnFailed(type(error).__name__) from None
@@ -108,7 +108,12 @@ class Engine:
 
     async def understand(self, text: str) -> dict[str, Any]:
         """Parse only: what a message means, with no talk around it."""
-        return _understood(await self._agent.processor.parse_message(UserMessage(text)))
+        return _understood(await self._agent.processor.parse_message(UserMessage(plain_words(text))))
+
+
+def plain_words(text: str) -> str:
+    """The words without leading slashes: Rasa takes "/restart" and "/any_intent{…}" as orders, whoever writes them."""
+    return text.lstrip("/ \t\n") if text.lstrip().startswith("/") else text
 
 
 def as_map(outcome: Outcome) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 from safety.folding import fold
@@ -62,10 +63,10 @@ class Defeater:
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """The compiled ``danger.yml``. ``words`` and ``phrases`` are keyed by folded forms."""
+    """The compiled ``danger.yml``. Words are keyed by folded forms; phrases by their first, then by their second word."""
 
     words: Mapping[str, frozenset[str]]
-    phrases: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]
+    phrases: Mapping[str, Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]]
     flags: Mapping[str, str]
     patterns: tuple[Pattern, ...]
     defeaters: tuple[Defeater, ...]
@@ -90,6 +91,9 @@ _AFTER: Final = frozenset((
     "ني", "ه", "ها", "هم", "هن", "هون", "نا", "ك", "كي", "كم", "كن", "ي", "يا", "و", "وا", "ون", "وني", "وه", "وها", "وهم", "ونا", "ونه",
     "ونها", "ونني", "ين", "ات", "ت", "تي", "ته", "تها", "تهم", "نها", "اني", "ن", "ج", "ا", "ان", "هما", "يه", "يها",
 ))
+# What a verb listed under "did" is looked for with: he hit me, her, him, us; they hit me, her. Alone it is often a noun (ضرب).
+_OBJECTS: Final = ("ني", "ها", "ه", "نا", "وني", "وها")
+_LATIN_OBJECTS: Final = ("ni", "ha", "o", "na", "oni", "oha")
 
 _TOKEN: Final = re.compile(r"\w+|[.,!?;:\n…]+")
 _DIGRAPHS: Final = (("kh", "5"), ("gh", "2"), ("sh", "$"), ("ch", "k"), ("th", "d"), ("dh", "d"))
@@ -117,6 +121,9 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
             flags[name] = flag
         for entry in _entries(concept.get("words", {})):
             _add_entry(entry, name, words, phrases)
+        for entry in _entries(concept.get("did", {})):
+            for ending in _LATIN_OBJECTS if entry.startswith("~") else _OBJECTS:
+                _add_entry(f"{entry}{ending}", name, words, phrases)
         for entry in _entries(concept.get("doing", {})):
             for person in _persons(entry):
                 _add_entry(person, name, words, phrases)
@@ -130,7 +137,7 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
         defeaters.append(Defeater(item["concept"], item["reach"]))
     return Lexicon(
         words={word: frozenset(names) for word, names in words.items()},
-        phrases={first: tuple(sorted(rest, key=lambda entry: -len(entry[0]))) for first, rest in phrases.items()},
+        phrases={first: _by_second_word(listed) for first, listed in phrases.items()},
         flags=flags,
         patterns=tuple(sorted(patterns, key=lambda pattern: pattern.level != "now")),
         defeaters=tuple(defeaters),
@@ -143,6 +150,16 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
     )
 
 
+def _by_second_word(
+    listed: Sequence[tuple[tuple[str, ...], str]],
+) -> dict[str, tuple[tuple[tuple[str, ...], str], ...]]:
+    """The phrases that begin with one word, so that a message made of such beginnings costs no more than another."""
+    found: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    for phrase, concept in listed:
+        found.setdefault(phrase[1], []).append((phrase, concept))
+    return {second: tuple(entries) for second, entries in found.items()}
+
+
 def _known(words: Iterable[str], phrases: Mapping[str, Sequence[tuple[tuple[str, ...], str]]]) -> frozenset[str]:
     """Every form a token could be looked up by; the others need not be made."""
     parts = {part for listed in phrases.values() for phrase, _ in listed for part in phrase}
@@ -152,7 +169,7 @@ def _known(words: Iterable[str], phrases: Mapping[str, Sequence[tuple[tuple[str,
 def _entries(groups: Any) -> Iterable[str]:
     """All words of a concept; the dialect they are filed under is for the reader and for Latin spelling."""
     if not isinstance(groups, Mapping):
-        raise LexiconNotUsable("words and doing are lists by dialect")
+        raise LexiconNotUsable("words, did and doing are lists by dialect")
     for dialect, listed in groups.items():
         for entry in listed or ():
             yield f"~{entry}" if dialect == "arabizi" else str(entry)
@@ -279,13 +296,7 @@ def _read(folded: str, lexicon: Lexicon) -> _Reading:
         if token not in known:
             known[token] = _look_up(token, lexicon)
         forms.append(known[token][0])
-    phrases = [
-        (name, at, at + len(phrase) - 1)
-        for at, token_forms in enumerate(forms)
-        for form in token_forms
-        for phrase, name in lexicon.phrases.get(form, ())
-        if at + len(phrase) <= len(forms) and all(part in forms[at + step] for step, part in enumerate(phrase) if step)
-    ]
+    phrases = _find_phrases(forms, lexicon)
     # «المرة الجاية» is no coming: what stands in an idle phrase says nothing by itself.
     idle = {at for name, start, end in phrases if name in lexicon.idle for at in range(start, end + 1)}
     # The «ما» of «الدم ما يوقف» denies the stopping, not the bleeding; the "ago" of "a minute ago" is no past.
@@ -313,6 +324,21 @@ def _read(folded: str, lexicon: Lexicon) -> _Reading:
     for listed in places.values():
         listed.sort()
     return _Reading(places, clauses, _take_back(lexicon, places, ends, clauses))
+
+
+def _find_phrases(forms: Sequence[tuple[str, ...]], lexicon: Lexicon) -> list[tuple[str, int, int]]:
+    """Every listed phrase in the message: its concept, its first and its last token."""
+    found: list[tuple[str, int, int]] = []
+    for at, (token_forms, next_forms) in enumerate(pairwise(forms)):
+        for form in token_forms:
+            if (beginning := lexicon.phrases.get(form)) is None:
+                continue
+            for second in next_forms:
+                for phrase, name in beginning.get(second, ()):
+                    last = at + len(phrase) - 1
+                    if last < len(forms) and all(part in forms[at + step] for step, part in enumerate(phrase) if step > 1):
+                        found.append((name, at, last))
+    return found
 
 
 def _take_back(
@@ -407,13 +433,19 @@ def _holds(pattern: Pattern, reading: _Reading) -> bool:
         if not present:
             return False
         listed.append(present[0] if len(present) == 1 else sorted({at for places in present for at in places}))
+    if any(back.everything and concept not in pattern.despite for concept, back in reading.taken_back.items()):
+        return False
     starts = listed[0] if pattern.in_order else sorted({at for places in listed for at in places})
+    next_start = 0
     for start in starts:
+        if start < next_start:
+            continue
         match = _match_from(start, listed, pattern.in_order)
         if match is None:
-            continue
+            return False
         low, high = min(match), max(match)
         if high - low > pattern.within:
+            next_start = high - pattern.within
             continue
         if not pattern.across and reading.clauses[low] != reading.clauses[high]:
             continue
@@ -443,7 +475,7 @@ def _defeated(match: tuple[int, ...], pattern: Pattern, reading: _Reading) -> bo
     for concept, back in reading.taken_back.items():
         if concept in pattern.despite:
             continue
-        if back.everything or not back.clauses.isdisjoint(touched) or not back.tokens.isdisjoint(match):
+        if not back.clauses.isdisjoint(touched) or not back.tokens.isdisjoint(match):
             return True
         if any(clause in touched and at < last for clause, at in back.after.items()):
             return True

@@ -15,6 +15,10 @@ from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.training_data.message import Message
 
 
+ANSWERS = frozenset({"affirm", "deny", "unsure", "skip_question"})
+"""Intents that answer the question that waits (domain.yml, slot ``answer``)."""
+
+
 def alarm_of(by_rule: str, p_danger: float, asks_at: float, rings_at: float) -> str:
     """``now``, ``maybe`` or empty: the more worried of rule and model."""
     if by_rule == "now" or p_danger >= rings_at:
@@ -28,7 +32,7 @@ class Alarm(GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        return {"asks_at": 0.25, "rings_at": 0.6, "sure_at": 0.2}
+        return {"asks_at": 0.25, "rings_at": 0.6, "sure_at": 0.2, "answers_sure_at": 0.6}
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._config = config
@@ -38,6 +42,10 @@ class Alarm(GraphComponent):
         cls, config: dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext
     ) -> Alarm:
         return cls(config)
+
+    def _needed(self, intent: str) -> float:
+        """How sure the model must be: more so where the message would count as the answer to a safety question."""
+        return float(self._config["answers_sure_at" if intent in ANSWERS else "sure_at"])
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Judge the messages of one call."""
@@ -49,6 +57,6 @@ class Alarm(GraphComponent):
             intent = message.get("intent") or {}
             if digit is not None and digit > 0:  # a bare digit chooses; no model is asked
                 message.set("intent", {"name": "request_human" if digit == 9 else "show_menu", "confidence": 1.0}, True)
-            elif intent.get("name") and intent["confidence"] < self._config["sure_at"]:
+            elif intent.get("name") and intent["confidence"] < self._needed(intent["name"]):
                 message.set("intent", {"name": None, "confidence": intent["confidence"]}, add_to_output=True)
         return messages
