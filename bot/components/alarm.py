@@ -14,7 +14,6 @@ from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.training_data.message import Message
 
-
 ANSWERS = frozenset({"affirm", "deny", "unsure", "skip_question"})
 """Intents that answer the question that waits (domain.yml, slot ``answer``)."""
 
