@@ -15,7 +15,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.agenda import CHOICES, advance, alarm_matters, flag_handoff, raise_alarm, wish_for_a_person
 from actions.directory import RELEASES
-from actions.talk import Talk
+from actions.talk import Talk, is_disclosure
 from actions.turn import Turn
 from safety.answers import read_answer
 from safety.screening import Instruments
@@ -83,6 +83,8 @@ def _hear_danger(turn: Turn) -> None:
     if turn.alarm == "now":
         raise_alarm(turn)
     else:
+        if is_disclosure(turn.intent):
+            acknowledge(turn, turn.intent)
         turn.talk.tell("danger_check")
         turn.talk.pending = ["choice", "danger_check"]
 

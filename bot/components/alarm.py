@@ -17,6 +17,10 @@ from rasa.shared.nlu.training_data.message import Message
 ANSWERS = frozenset({"affirm", "deny", "unsure", "skip_question"})
 """Intents that answer the question that waits (domain.yml, slot ``answer``)."""
 
+CALM = frozenset({"greet", "goodbye", "thanks", "show_menu", "change_language", "state_place", "bot_challenge"})
+"""Plain small talk. «هلا» is hello in the Gulf and "now" in the Levant: where the model is sure that it is small talk,
+a mere suspicion of danger asks no question. A ringing bell, and the rules, are not stopped by it."""
+
 
 def alarm_of(by_rule: str, p_danger: float, asks_at: float, rings_at: float) -> str:
     """``now``, ``maybe`` or empty: the more worried of rule and model."""
@@ -50,10 +54,12 @@ class Alarm(GraphComponent):
         """Judge the messages of one call."""
         for message in messages:
             by_rule = (message.get("metadata") or {}).get("danger", "")
-            alarm = alarm_of(by_rule, message.get("p_danger") or 0.0, self._config["asks_at"], self._config["rings_at"])
+            intent = message.get("intent") or {}
+            calm = intent.get("name") in CALM and intent["confidence"] >= self._config["answers_sure_at"]
+            asks_at = self._config["rings_at"] if calm else self._config["asks_at"]
+            alarm = alarm_of(by_rule, message.get("p_danger") or 0.0, asks_at, self._config["rings_at"])
             message.set("alarm", alarm, add_to_output=True)
             digit = next((e["value"] for e in message.get("entities") or [] if e["entity"] == "digit"), None)
-            intent = message.get("intent") or {}
             if digit is not None and digit > 0:  # a bare digit chooses; no model is asked
                 message.set("intent", {"name": "request_human" if digit == 9 else "show_menu", "confidence": 1.0}, True)
             elif intent.get("name") and intent["confidence"] < self._needed(intent["name"]):

@@ -158,3 +158,10 @@ def test_odd_messages_are_answered(engine: Engine, text: str) -> None:
     assert names(talk(engine, text)[0]) == ["opening"]
     state = talk(engine, "مرحبا", "1", "2", "1")[-1].state
     assert names(talk(engine, text, state=state)[-1])
+
+
+@pytest.mark.parametrize("hello", ["هلا", "هلا والله", "مرحبا", "السلام عليكم", "hi", "salam", "شكرا", "يسلمو"])
+def test_a_plain_greeting_raises_no_suspicion(engine: Engine, hello: str) -> None:
+    outcome = talk(engine, hello)[0]
+    assert names(outcome) == ["opening"]
+    assert outcome.commands == []
