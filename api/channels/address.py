@@ -23,6 +23,7 @@ COUNTRIES: Final[Mapping[str, str]] = {"+962": "JO", "+974": "QA", "+973": "BH",
 _WHATSAPP = "whatsapp:"
 _OPAQUE = re.compile(r"[!-~]{1,160}")  # printable ASCII without spaces: ids and short codes are never anything else
 _SCOPED = re.compile(r"([A-Z]{2})\.[0-9A-Za-z]+")  # a business-scoped id starts with its country: JO.1234
+_PLAIN = re.compile(r"\+(?:962|974|973|971)[1-9][0-9]{6,8}")  # E.164 already: what parse_address leaves, and most there is
 _NUMBER = re.compile(r"\+[0-9]{5,15}")
 _ALPHANUMERIC = re.compile(r"[A-Za-z0-9 _&+-]{1,11}")  # a registered SMS sender name
 
@@ -76,7 +77,7 @@ def parse_address(wire: str) -> Address:
 
 def canonical(address: Address) -> str:
     """The same text for the same number however it was written; an opaque id as it is. No channel prefix."""
-    return _e164(address.value) or address.value
+    return address.value if _PLAIN.fullmatch(address.value) else _e164(address.value) or address.value
 
 
 def person_key_material(address: Address) -> bytes:

@@ -43,6 +43,12 @@ _OWE = sa.text(
     " VALUES (:sid_mark, :person, :channel, :sender, :generation, :address, :key_hour, :owed_since, :due_at)"
     " ON CONFLICT DO NOTHING"
 )
+_OVERTAKE = sa.text(
+    "DELETE FROM owed_answers WHERE sid_mark IN ("
+    " SELECT earlier.sid_mark FROM owed_answers AS earlier JOIN owed_answers AS mine"
+    " ON earlier.person = mine.person AND earlier.channel = mine.channel AND earlier.owed_since < mine.owed_since"
+    " WHERE mine.sid_mark = :sid_mark)"
+)
 _SETTLE = sa.text("DELETE FROM owed_answers WHERE sid_mark = :sid_mark")
 
 
@@ -86,12 +92,7 @@ def overtake(connection: sa.Connection, sid_mark: str) -> None:
 
     Turns go by order of arrival, so an earlier message of another second that is still owed was not answered.
     """
-    mine = sa.select(owed_answers).where(owed_answers.c.sid_mark == sid_mark).subquery()
-    earlier = sa.select(owed_answers.c.sid_mark).join(
-        mine, sa.and_(owed_answers.c.person == mine.c.person, owed_answers.c.channel == mine.c.channel,
-                      owed_answers.c.owed_since < mine.c.owed_since)
-    )
-    connection.execute(sa.delete(owed_answers).where(owed_answers.c.sid_mark.in_(earlier.scalar_subquery())))
+    connection.execute(_OVERTAKE, {"sid_mark": sid_mark})
 
 
 def take(connection: sa.Connection, mark: str) -> bool:

@@ -174,12 +174,17 @@ def find(connection: sa.Connection, ticket_id: str, *, lock: bool = False) -> Ti
     return as_ticket(row) if row else None
 
 
+_OPEN_OF = sa.select(tickets).where(
+    tickets.c.person == sa.bindparam("of_person"), tickets.c.channel == sa.bindparam("of_channel"),
+    tickets.c.state.in_([sa.literal(state, literal_execute=True) for state in OPEN_STATES]),
+)
+_OPEN_OF_LOCKED = _OPEN_OF.with_for_update()
+
+
 def open_ticket_of(connection: sa.Connection, person: str, channel: str, *, lock: bool = False) -> Ticket | None:
     """The ticket in which this person waits or talks on this channel."""
-    query = sa.select(tickets).where(
-        tickets.c.person == person, tickets.c.channel == channel, tickets.c.state.in_(OPEN_STATES)
-    )
-    row = connection.execute(query.with_for_update() if lock else query).first()
+    query = _OPEN_OF_LOCKED if lock else _OPEN_OF
+    row = connection.execute(query, {"of_person": person, "of_channel": channel}).first()
     return as_ticket(row) if row else None
 
 
