@@ -33,7 +33,7 @@ from api.conversations.store import QUIET_S, Arrival, ConversationStore, Fence, 
 from api.conversations.tombstones import defer_wipe
 from api.database import Database, DatabaseUnavailable
 from api.degraded import answer_without_engine
-from api.engine import EngineClient, EngineUnavailable, Reply, Understood
+from api.engine import EngineClient, EngineUnavailable, Reply, Turn, Understood
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import Relay
 from api.handoffs.repeats import repeat_key
@@ -217,8 +217,12 @@ class Line:
     ) -> str:
         now = self._d.clock()
         record = Record.of(fence.state)
+        ahead = self._think_ahead(message, who, record, danger, now)
         # asked every time: a ticket may have been opened while Redis was away, or by a turn that died before its save
         ticket = await self._open_ticket(who, message)
+        if ticket is not None and ahead is not None:
+            ahead.cancel()
+            ahead = None
         if ticket is not None and arrival.generation > _micros(ticket.created_at):
             # an exit since it was opened that the database was not told of: whoever writes now is a stranger
             await self._strike(who.person)
@@ -234,7 +238,9 @@ class Line:
         elif (message.has_media or message.location) and not message.body:
             outcome, replies, commands = self._media(message, record, danger, who)
         else:
-            outcome, replies, commands = await self._engine_turn(message, who, record, ticket, danger, words)
+            outcome, replies, commands = await self._engine_turn(
+                message, who, record, ticket, danger, words, ahead
+            )
             if message.has_media and record.good_time:  # a picture with words: the words are answered, the picture is not seen
                 replies = [*replies, Reply("media_voice", {})]
         commands = [*record.undone, *commands]  # each has an id: what was obeyed is not obeyed twice
@@ -254,7 +260,7 @@ class Line:
             await self._d.store.forget(who.person)
             await self._try_write(lambda c: safewords.forget(c, self._d.keys, who.person, now))
         values = await self._make_safe_word(who, record) if done.safe_word else {}
-        open_ticket = (ticket is not None and not done.withdrawn) or bool(done.tickets)
+        record.ticket = open_ticket = (ticket is not None and not done.withdrawn) or bool(done.tickets)
         saved = await self._d.store.save(
             who.person, message.channel, record.as_kept(), fence, TICKET_KEEPS_S if open_ticket else 30 * 60
         )
@@ -294,18 +300,34 @@ class Line:
         """End the tickets of somebody who has left."""
         await self._ended(await self._try_write(lambda c: mark_left(c, person, now=self._d.clock())) or ())
 
+    def _think_ahead(
+        self, message: Message, who: _Who, record: Record, danger: str, now: float
+    ) -> asyncio.Task[Turn] | None:
+        """The engine's turn begun while the durable store is asked for a ticket, where this talk knows of none.
+
+        The engine is a function: should there be a ticket after all, what it thought is thrown away.
+        """
+        usual = record.good_time and not record.ticket and now - record.at <= IDLE_CLOSES_S and bool(message.body)
+        if not usual or not self._d.releases.holds(record.release):
+            return None
+        facts = _facts(message, who, record.release, danger, "", False)
+        ahead = asyncio.create_task(self._d.engine.turn(record.engine, message.body, facts))
+        ahead.add_done_callback(lambda done: done.cancelled() or done.exception())  # may be thrown away unseen
+        return ahead
+
     async def _engine_turn(
-        self, message: Message, who: _Who, record: Record, ticket: Ticket | None, danger: str, words: int
+        self, message: Message, who: _Who, record: Record, ticket: Ticket | None, danger: str, words: int,
+        ahead: asyncio.Task[Turn] | None,
     ) -> tuple[str, Sequence[Reply], Sequence[Mapping[str, Any]]]:
         """The engine's turn, or the static one when it gives none. Danger by rule is committed either way."""
         alarm = [danger_command(who.mark)] if danger == "now" else []
-        safe_word = await self._recognise(message, who.person, record)
-        facts = {
-            "turn": who.mark, "country": who.country, "channel": message.channel, "danger": danger,
-            "ticket": "queued" if ticket is not None else "", "release": record.release, "safe_word": safe_word,
-        }
         try:
-            turn = await self._d.engine.turn(record.engine, message.body, facts)
+            if ahead is not None:
+                turn = await ahead
+            else:
+                safe_word = await self._recognise(message, who.person, record)
+                facts = _facts(message, who, record.release, danger, "queued" if ticket is not None else "", safe_word)
+                turn = await self._d.engine.turn(record.engine, message.body, facts)
         except EngineUnavailable as failure:
             metrics.ENGINE_FAILURES.inc()
             warn("engine_unavailable", code=failure.code)
@@ -603,6 +625,16 @@ def _honest(commands: Sequence[Mapping[str, Any]]) -> Sequence[Reply]:
 
 def _micros(now: float) -> int:
     return int(now * 1_000_000)
+
+
+def _facts(
+    message: Message, who: _Who, release: str, danger: str, ticket: str, safe_word: bool
+) -> dict[str, Any]:
+    """What the gateway tells the engine about a message (bot/engine.py)."""
+    return {
+        "turn": who.mark, "country": who.country, "channel": message.channel, "danger": danger, "ticket": ticket,
+        "release": release, "safe_word": safe_word,
+    }
 
 
 @dataclass(frozen=True, slots=True)

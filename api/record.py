@@ -25,6 +25,7 @@ class Record:
         place: a place code, or empty.
         release: digest of the script release the talk began with.
         good_time: the person has said that it is a good time to write.
+        ticket: a ticket was open after the last turn; only a guess, the durable store knows.
         undone: commands the database could not take yet; tried again with the next message.
     """
 
@@ -37,6 +38,7 @@ class Record:
     place: str = ""
     release: str = ""
     good_time: bool = False
+    ticket: bool = False
     undone: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
