@@ -5,7 +5,7 @@ One value of this travels in the Rasa slot ``talk`` (and so inside the sealed st
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 Answers = dict[str, dict[str, str]]
@@ -56,7 +56,7 @@ class Talk:
 
     def as_slot(self) -> dict[str, Any]:
         """The value to keep: plain JSON, codes only."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     def hear(self, intent: str, flags: list[str]) -> None:
         """Remember a disclosure and its flags (each once)."""

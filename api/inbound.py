@@ -55,6 +55,9 @@ from safety.optout import is_opt_in, is_opt_out
 TICKET_KEEPS_S = 3 * 24 * 3600
 """safety.md: who waits for a person or talks to one is never hung up on; longer than the ladder and the window."""
 
+_AT_WORK = 3
+"""Messages decided about at once. More would not be faster, and an exit has to pass between their steps."""
+
 _RECENT_PEOPLE = 5_000
 _RECENT_SIDS = 40
 _SLOWED_S = 60.0
@@ -94,6 +97,16 @@ class _Who:
     country: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What a message is answered with, once everything it leads to is written down."""
+
+    outcome: str
+    record: Record
+    replies: tuple[Reply, ...]
+    values: Mapping[str, str]
+
+
 class Line:
     """Answers messages. One a gateway process."""
 
@@ -101,12 +114,17 @@ class Line:
         self._d = deps
         self._addresses = ReplyAddresses(deps.keys)
         self._recent: OrderedDict[str, list[str]] = OrderedDict()
+        self._at_work = asyncio.Semaphore(_AT_WORK)
         self._slowed: OrderedDict[str, float] = OrderedDict()
         self._unwritten: set[asyncio.Task[None]] = set()
 
-    async def receive(self, message: Message) -> str:
-        """Walk one genuine message down the path; returns what became of it, as a code for metrics and logs."""
-        began = self._d.clock()
+    async def receive(self, message: Message, since: float | None = None) -> str:
+        """Walk one genuine message down the path; returns what became of it, as a code for metrics and logs.
+
+        Args:
+            since: when its request was received, for the metrics; now, if not given.
+        """
+        began = self._d.clock() if since is None else since
         who = self._who(message)
         outcome = await self._walk(message, who, began)
         metrics.INBOUND.labels(message.channel, outcome).inc()
@@ -215,6 +233,27 @@ class Line:
     async def _answer(
         self, message: Message, who: _Who, arrival: Arrival, fence: Fence, danger: str, debt: asyncio.Task[None]
     ) -> str:
+        """One message from its turn to its answer. What is decided is written down before anything is said."""
+        async with contextlib.nullcontext() if danger == "now" else self._at_work:
+            decided = await self._decide(message, who, arrival, fence, danger, debt)
+        if isinstance(decided, str):
+            return decided
+        await debt
+        sids, unheard = await self._say(
+            message, who, decided.record, decided.replies, fence.generation, decided.values
+        )
+        await self._settle(who, sids, still_owed=unheard)
+        try:
+            await self._d.store.finish(arrival, fence)
+        except StoreUnavailable:
+            if not sids and not unheard:  # the last check could not be made, so nothing went out: the static answer does
+                raise
+        return decided.outcome
+
+    async def _decide(
+        self, message: Message, who: _Who, arrival: Arrival, fence: Fence, danger: str, debt: asyncio.Task[None]
+    ) -> _Decided | str:
+        """What to say, with its commands committed and the state kept; or why nothing is said."""
         now = self._d.clock()
         record = Record.of(fence.state)
         ahead = self._think_ahead(message, who, record, danger, now)
@@ -270,15 +309,7 @@ class Line:
                     await self._strike(who.person)
                 return await self._met_with_silence(who, arrival, fence, debt)
             return "quiet"  # the turn went to somebody else; the answer stays owed
-        await debt
-        sids, unheard = await self._say(message, who, record, replies, fence.generation, values)
-        await self._settle(who, sids, still_owed=unheard)
-        try:
-            await self._d.store.finish(arrival, fence)
-        except StoreUnavailable:
-            if not sids and not unheard:  # the last check could not be made, so nothing went out: the static answer does
-                raise
-        return outcome
+        return _Decided(outcome, record, tuple(replies), values)
 
     async def _met_with_silence(self, who: _Who, arrival: Arrival, fence: Fence, debt: asyncio.Task[None]) -> str:
         """The person left while the turn was thought about: nothing is said, nothing is owed, no copy comes again."""

@@ -47,6 +47,7 @@ def webhook_routes(doors: Doors) -> list[Route]:
     under_way: set[asyncio.Task[Any]] = set()
 
     async def message(request: Request) -> Response:
+        since = doors.clock()
         params = await _genuine_form(request, doors)
         if isinstance(params, Response):
             return params
@@ -55,7 +56,7 @@ def webhook_routes(doors: Doors) -> list[Route]:
         except Unreadable as unreadable:
             await _note_unreadable(doors, unreadable)
             return _twiml()
-        task = asyncio.create_task(doors.line.receive(inbound))
+        task = asyncio.create_task(doors.line.receive(inbound, since))
         under_way.add(task)
         task.add_done_callback(lambda done: _finished(done, under_way))
         # The work goes on when the provider has waited long enough: it is owed an answer, the person is owed a reply.

@@ -2,7 +2,8 @@
 
 One engine, one gateway, embedded Redis, SQLite; the load generator and the provider it answers to run on the same
 cores. A turn is timed from the first byte of the webhook's request to the arrival of the reply at the provider.
-An exit is timed to the webhook's answer, which comes after the key was overwritten: an upper bound.
+An exit is timed twice: by the gateway, from the request's arrival to the key overwritten, and by who leaves, to the
+webhook's answer, which comes after the ticket and the ledger were written too.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
@@ -67,7 +70,7 @@ class Phones:
         self._url = f"{base}/webhooks/twilio/message"
         self._peer = peer
         self._validator = RequestValidator(TOKEN)
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
 
     def _request(self, number: str, words: str) -> tuple[bytes, dict[str, str]]:
         form = {"MessageSid": "SM" + secrets.token_hex(16), "AccountSid": ACCOUNT, "From": f"whatsapp:{number}",
@@ -80,7 +83,7 @@ class Phones:
         """Send one message; seconds until the webhook was answered."""
         body, headers = self._request(number, words)
         began = time.perf_counter()
-        async with self._session.post(self._url, data=body, headers=headers) as response:
+        async with self.session.post(self._url, data=body, headers=headers) as response:
             await response.read()
             if response.status != 200:
                 raise RuntimeError(f"the webhook answered {response.status}")
@@ -97,7 +100,7 @@ class Phones:
         return self._peer.arrived[number][seen] - began
 
     async def close(self) -> None:
-        await self._session.close()
+        await self.session.close()
 
 
 def new_number() -> str:
@@ -130,22 +133,46 @@ async def many(phones: Phones, conversations: int, seconds: float) -> tuple[int,
     return len(times), times, time.perf_counter() - began
 
 
-async def exits_under_load(phones: Phones, conversations: int, seconds: float) -> list[float]:
-    times: list[float] = []
-    stop = asyncio.Event()
+async def exits_under_load(phones: Phones, base: str, conversations: int, seconds: float) -> list[float]:
+    """Exits by a process of its own, so that the load generator's queue is not taken for the line's."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as others:
+        leaving = asyncio.get_running_loop().run_in_executor(others, leave_often, base, seconds)
+        await asyncio.sleep(1.0)
+        await many(phones, conversations, seconds)
+        return await leaving
 
-    async def leave() -> None:
-        while not stop.is_set():
+
+async def overwritten(phones: Phones, base: str) -> dict[float, float]:
+    """The gateway's own histogram of exits, from the request's arrival to the key overwritten: seconds -> so many."""
+    async with phones.session.get(f"{base}/metrics") as response:
+        lines = (await response.text()).splitlines()
+    found = [line for line in lines if line.startswith("hams_exit_seconds_bucket")]
+    return {float(line.split('"')[1]): float(line.rsplit(" ", 1)[1]) for line in found}
+
+
+def bucket_of(counts: dict[float, float], share: float) -> float:
+    """Milliseconds below which this share of the exits was done: the edge of a bucket, so an upper bound."""
+    total = max(counts.values(), default=0.0)
+    return round(1000 * min(edge for edge, count in counts.items() if count >= share * total), 1)
+
+
+def leave_often(base: str, seconds: float) -> list[float]:
+    """Somebody writes and leaves, again and again; seconds from the exit's request to its answer."""
+
+    async def go() -> list[float]:
+        phones, times = Phones(base, Peer()), []
+        await phones.write(new_number(), "مرحبا")
+        await asyncio.sleep(2.0)  # the load has begun
+        until = time.perf_counter() + seconds - 2.0
+        while time.perf_counter() < until:
             number = new_number()
-            await phones.turn(number, "مرحبا")
+            await phones.write(number, "مرحبا")
             times.append(await phones.write(number, "0"))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.03)
+        await phones.close()
+        return times
 
-    leaving = asyncio.create_task(leave())
-    await many(phones, conversations, seconds)
-    stop.set()
-    await leaving
-    return times
+    return asyncio.run(go())
 
 
 async def bursts(phones: Phones, peer: Peer, rounds: int) -> list[float]:
@@ -236,7 +263,9 @@ async def measure(model: Path, seconds: float, talks: int) -> dict[str, object]:
             await one_client(phones, 3)  # warm
             alone = await one_client(phones, talks)
             count, loaded, took = await many(phones, 32, seconds)
-            exits = await exits_under_load(phones, 32, seconds)
+            before = await overwritten(phones, base)
+            exits = await exits_under_load(phones, base, 32, seconds)
+            wiped = {edge: count - before.get(edge, 0.0) for edge, count in (await overwritten(phones, base)).items()}
             late = await bursts(phones, peer, 20)
             memory = resident(process)
         finally:
@@ -249,7 +278,10 @@ async def measure(model: Path, seconds: float, talks: int) -> dict[str, object]:
         "one_client": {"turns": len(alone), "p50_ms": round(percentile(alone, 50), 1), "p99_ms": round(percentile(alone, 99), 1)},
         "load_32": {"turns_per_s": round(count / took, 1), "p50_ms": round(percentile(loaded, 50), 1),
                     "p99_ms": round(percentile(loaded, 99), 1)},
-        "exit_under_load": {"exits": len(exits), "p50_ms": round(percentile(exits, 50), 1), "p99_ms": round(percentile(exits, 99), 1)},
+        "exit_under_load": {
+            "exits": len(exits), "overwritten_p99_at_most_ms": bucket_of(wiped, 0.99),
+            "answered_p50_ms": round(percentile(exits, 50), 1), "answered_p99_ms": round(percentile(exits, 99), 1),
+        },
         "burst_of_4": {"median_ms": round(1000 * statistics.median(late), 1), "worst_ms": round(1000 * max(late), 1)},
         "resident_mb": {name: round(value) for name, value in sorted(memory.items())} | {"all": round(sum(memory.values()))},
     }
@@ -262,7 +294,8 @@ def table(found: dict[str, object]) -> str:
         ("one client, p50", f"{one['p50_ms']} ms", "≤ 12 ms"),  # type: ignore[index]
         ("one client, p99", f"{one['p99_ms']} ms", "≤ 60 ms"),  # type: ignore[index]
         ("32 conversations", f"{many_['turns_per_s']} turns/s", "≥ 100"),  # type: ignore[index]
-        ("exit under that load, p99", f"{exits['p99_ms']} ms", "≤ 25 ms"),  # type: ignore[index]
+        ("exit under that load: overwritten, p99", f"≤ {exits['overwritten_p99_at_most_ms']} ms", "≤ 25 ms"),  # type: ignore[index]
+        ("  the same: answered, p99", f"{exits['answered_p99_ms']} ms", ""),  # type: ignore[index]
         ("four messages 50 ms apart, worst", f"{burst['worst_ms']} ms", "≤ 150 ms"),  # type: ignore[index]
         ("resident, all parts", f"{memory['all']} MB", "≤ 900 MB"),  # type: ignore[index]
         ("ready again", f"{found['ready_s']} s", "≤ 15 s"),

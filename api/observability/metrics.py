@@ -18,8 +18,8 @@ TURN_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5, 10),
 )
 EXIT_SECONDS = Histogram(
-    "hams_exit_seconds", "From the webhook's arrival to the key overwritten", registry=REGISTRY,
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2),
+    "hams_exit_seconds", "From the request's arrival to the key overwritten", registry=REGISTRY,
+    buckets=(0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.025, 0.035, 0.05, 0.1, 0.5, 2),
 )
 ERASURE_OLDEST = Gauge("hams_erasure_oldest_seconds", "Age of the oldest entry in the erasure ledger", registry=REGISTRY)
 OPEN_TICKETS = Gauge("hams_open_handoffs", "Tickets waiting for a person", ["band"], registry=REGISTRY)
