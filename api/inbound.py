@@ -56,7 +56,7 @@ TICKET_KEEPS_S = 3 * 24 * 3600
 """safety.md: who waits for a person or talks to one is never hung up on; longer than the ladder and the window."""
 
 _AT_WORK = 3
-"""Messages decided about at once. More would not be faster, and an exit has to pass between their steps."""
+"""Messages decided about at once. More would not be faster (the engine thinks one at a time), and an exit has to pass between their steps."""
 
 _RECENT_PEOPLE = 5_000
 _RECENT_SIDS = 40

@@ -52,12 +52,15 @@ class Stack:
         """What a command needs to find this run."""
         return environment(self.var, self.port)
 
-    def part(self, sign: str) -> psutil.Process:
-        """The process whose command line holds ``sign``."""
-        for child in psutil.Process(self.process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                if sign in " ".join(child.cmdline()):
-                    return child
+    def part(self, sign: str, seconds: float = 20) -> psutil.Process:
+        """The process whose command line holds ``sign``; waits for one that is being started again."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    if sign in " ".join(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE:
+                        return child
+            time.sleep(0.1)
         raise LookupError(sign)
 
     def kill(self, sign: str) -> None:
@@ -67,7 +70,7 @@ class Stack:
         with contextlib.suppress(psutil.Error):
             victim.wait(5)
 
-    def wait_ready(self, seconds: float = 60) -> None:
+    def wait_ready(self, seconds: float = 120) -> None:
         """Until every part is there again."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

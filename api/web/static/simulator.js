@@ -146,5 +146,25 @@ for (const button of document.querySelectorAll("[data-move]")) {
     tick();
   };
 }
+const staff = document.getElementById("staff");
+async function showStaff() {
+  if (!staff.open) return;
+  const response = await fetch("/simulator/staff").catch(() => null);
+  if (!response || !response.ok) return;
+  const rows = (await response.json()).staff.map((one) => {
+    const row = document.createElement("tr");
+    for (const what of [one.name, one.role, one.password, one.code]) {
+      const cell = document.createElement("td");
+      cell.dir = "ltr";
+      cell.textContent = what;
+      row.append(cell);
+    }
+    return row;
+  });
+  staff.querySelector("tbody").replaceChildren(...rows);
+}
+staff.ontoggle = showStaff;
+setInterval(showStaff, 5000);
+
 tick();
 setInterval(tick, 5000);

@@ -65,7 +65,7 @@ async def test_many_hands_never_make_two_owners_nor_none(two: list[Database]) ->
 
     async def hand(number: int) -> None:
         staff, database = f"s{number}", two[number % 2]
-        for _ in range(12):
+        for _ in range(40):
             kind = dice.choice(["claim", "claim", "release", "transfer", "desk", "take_back"])
 
             def act(c: sa.Connection, kind: str = kind) -> Ticket:

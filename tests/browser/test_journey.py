@@ -1,0 +1,87 @@
+"""One journey in the browser: from the simulated phone to a counsellor's screen and back, and out in the middle."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.conftest import Watch
+from tests.journeys.stack import Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack]
+
+FROM_HER = "هو طلع هسا بقدر اكتب شوي"
+FROM_US = "معك ريم من الفريق، خذي وقتك."
+
+
+def say(phone, words: str) -> None:
+    """Write on a simulated phone and wait for an answer below it."""
+    there = phone.locator(".talk li:not(.mine)").count()
+    phone.locator("textarea").fill(words)
+    phone.locator("textarea").press("Enter")
+    expect(phone.locator(".talk li:not(.mine)")).to_have_count(there + 1, timeout=15_000)
+
+
+def sign_in(page: Page, stack: Stack, name: str) -> None:
+    """With the password and the six digits that the demo shows."""
+    staff = httpx.get(f"{stack.base}/simulator/staff").json()["staff"]
+    found = next(one for one in staff if one["name"] == name)
+    page.goto(f"{stack.base}/console")
+    page.locator("#username").fill(found["name"])
+    page.locator("#password").fill(found["password"])
+    page.locator("#totp").fill(found["code"])
+    page.locator("#sign-in button[type=submit]").click()
+    page.locator(".groups").wait_for(timeout=15_000)
+
+
+def test_from_the_phone_to_the_counsellor_and_out_in_the_middle(stack: Stack, context: BrowserContext) -> None:
+    simulator, console = context.new_page(), context.new_page()
+    watched = [Watch(page, stack.base) for page in (simulator, console)]
+    simulator.goto(f"{stack.base}/simulator")
+    phone = simulator.locator(".phone").first
+    for words in ("السلام عليكم", "1", "2", "1", "جوزي بيضربني كل ما يرجع من الشغل", "1"):
+        say(phone, words)
+    expect(phone.locator(".talk li").last).to_contain_text("911")
+
+    sign_in(console, stack, "demo")
+    card = console.locator(".card.p0").first
+    expect(card).to_be_visible(timeout=10_000)
+    assert "جوزي" not in console.content(), "a card holds no word of the talk"
+    card.locator("[data-act=claim]").click()
+    box = console.locator(".write textarea").first
+    box.wait_for(timeout=10_000)
+    box.fill(FROM_US)
+    console.locator(".write button[type=submit]").first.click()
+    expect(phone.locator(".talk li").last).to_contain_text(FROM_US, timeout=15_000)
+
+    phone.locator("textarea").fill(FROM_HER)
+    phone.locator("textarea").press("Enter")
+    expect(console.locator(".words")).to_contain_text(FROM_HER, timeout=15_000)
+    for page in (simulator, console):
+        kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.title, history.state])")
+        assert FROM_HER not in kept and FROM_US not in kept
+
+    before = phone.locator(".talk li").count()
+    phone.locator("textarea").fill("خروج")
+    phone.locator("textarea").press("Enter")
+    expect(console.locator(".card.left").first).to_be_visible(timeout=15_000)
+    expect(console.locator(".write")).to_have_count(0, timeout=10_000)
+    simulator.wait_for_timeout(1_000)
+    assert phone.locator(".talk li").count() == before + 1, "an exit was answered"
+    for watch in watched:
+        assert watch.strangers == []
+        assert [text for text in watch.complaints if "409" not in text and "401" not in text] == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("path", ["/simulator", "/console"])
+def test_a_page_fits_its_width_and_keeps_its_policy(stack: Stack, context: BrowserContext, width: int, path: str) -> None:
+    page = context.new_page()
+    watch = Watch(page, stack.base)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{stack.base}{path}")
+    page.wait_for_timeout(600)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.documentElement.dir") == "rtl"
+    assert watch.strangers == [] and watch.complaints == []
