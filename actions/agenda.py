@@ -40,7 +40,7 @@ def flag_handoff(turn: Turn, band: str, reasons: list[str]) -> None:
         wish=talk.wish,
         minor=talk.minor,
         lane="children" if talk.minor else "",
-        call=bool(turn.facts.get("call")),
+        call=bool(turn.facts.get("call")) and turn.intent == "request_human",
     )
 
 
@@ -82,13 +82,16 @@ def advance(turn: Turn, instruments: Instruments) -> None:
     outcome = evaluate(instruments, talk.answers, facts)
     talk.minor = outcome.minor
     if outcome.band == "RED":
-        if talk.tell("RED"):
+        if talk.tell("RED") or not turn.ticket:  # a ticket that was closed since is opened again
             flag_handoff(turn, "RED", list(outcome.reasons))
+        if "red_answered" in talk.told:
+            turn.say("ticket_waiting")
+        else:
             talk.pending = ["choice", "red"]
         return  # screening.md: RED stops at once
     high = outcome.band == "HIGH"
     if high:
-        if RANK[talk.band] < RANK["HIGH"]:
+        if RANK[talk.band] < RANK["HIGH"] or not turn.ticket:
             flag_handoff(turn, "HIGH", list(outcome.reasons))
         if talk.tell("high") and not talk.wish:
             talk.pending = ["choice", "high"]
@@ -123,11 +126,9 @@ def _offer_a_person_instead(turn: Turn) -> None:
 
 
 def _close(turn: Turn, band: str, reasons: list[str]) -> None:
-    """Nothing is left to ask: say what can be done now, once."""
+    """Nothing is left to ask: say what can be done now."""
     talk = turn.talk
     if band == "ELEVATED" and RANK[talk.band] < RANK["ELEVATED"]:
         flag_handoff(turn, "ELEVATED", reasons)
-    ending = {"HIGH": "ticket_waiting" if talk.wish else "person_declined", "ELEVATED": "elevated_options",
-              "UNKNOWN": "unknown_info", "NONE_DISCLOSED": "none_info"}[band]
-    if talk.tell(f"end_{band}"):
-        turn.say(ending)
+    turn.say({"HIGH": "ticket_waiting", "ELEVATED": "elevated_options", "UNKNOWN": "unknown_info",
+              "NONE_DISCLOSED": "none_info"}[band])

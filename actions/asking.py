@@ -32,7 +32,9 @@ class ValidateAsking(Action):
         instruments = RELEASES.instruments(str(turn.facts.get("release") or ""))
         asked = tracker.get_slot("requested_slot") == "answer"  # not so when the loop has only just begun
         answered = asked and (tracker.get_slot("answer") or _read_for_this_question(turn, tracker, instruments))
-        if answered:
+        if turn.alarm == "now":  # danger said is danger, whatever question waits and however the sentence begins
+            _hear_danger(turn)
+        elif answered:
             take_answer(turn, instruments, str(answered))
         elif alarm_matters(turn.alarm, turn.talk):
             _hear_danger(turn)
@@ -84,7 +86,7 @@ def _hear_danger(turn: Turn) -> None:
         raise_alarm(turn)
     else:
         if is_disclosure(turn.intent):
-            acknowledge(turn, turn.intent)
+            turn.say("ack_heard")
         turn.talk.tell("danger_check")
         turn.talk.pending = ["choice", "danger_check"]
 
@@ -154,8 +156,7 @@ def _consent(turn: Turn, instruments: Instruments, answered: str) -> None:
     elif not talk.said:
         turn.say("ticket_waiting" if talk.wish else "menu")  # who asked for a person before the rules hears of it now
     else:
-        acknowledge(turn, talk.said[-1])
-        advance(turn, instruments)
+        hear_and_go_on(turn, talk.said[-1], instruments)
 
 
 def _emergency(turn: Turn, instruments: Instruments, answered: str) -> None:
@@ -163,6 +164,7 @@ def _emergency(turn: Turn, instruments: Instruments, answered: str) -> None:
         _bring_a_person(turn)
     else:
         turn.say("red_declined")
+    turn.talk.tell("red_answered")
     turn.talk.pending = []
     if turn.talk.stage in ("phone", "consent"):
         advance(turn, instruments)
@@ -195,14 +197,15 @@ def _delete(turn: Turn, instruments: Instruments, answered: str) -> None:
         advance(turn, instruments)
         return
     turn.command("forget")
-    turn.talk = Talk(stage="open", told=["phone", "consent"], variant=turn.talk.variant)
+    # what was agreed to is forgotten too: the rules are said again before anything is asked
+    turn.talk = Talk(stage="consent", told=["phone"], variant=turn.talk.variant)
     turn.say("delete_my_data_done")
 
 
 def _cancel(turn: Turn, instruments: Instruments, answered: str) -> None:
     if answered == "yes":
-        turn.talk.wish = False
-        turn.talk.pending = []
+        turn.talk.wish, turn.talk.band, turn.talk.pending = False, "", []
+        turn.talk.told = [code for code in turn.talk.told if code not in ("RED", "red_answered", "high", "person")]
         turn.command("withdraw_handoff")
         turn.say("cancel_handoff_done")
         return
@@ -224,9 +227,12 @@ EFFECTS = {
 """What an answer to a choice does; the same names as ``actions.agenda.CHOICES``."""
 
 
-def acknowledge(turn: Turn, intent: str) -> None:
-    """The first words after a disclosure: belief, and what comes next."""
-    if turn.talk.minor and turn.talk.tell("ack_minor"):
-        turn.say("ack_minor")
+def hear_and_go_on(turn: Turn, intent: str, instruments: Instruments) -> None:
+    """After a disclosure: belief first, then what comes next. Questions are promised only where one follows."""
+    advance(turn, instruments)
+    if turn.talk.pending[:1] != ["screen"]:
+        turn.say_first("ack_heard")
+    elif turn.talk.minor and turn.talk.tell("ack_minor"):
+        turn.say_first("ack_minor")
     else:
-        turn.say(f"ack_{intent}")
+        turn.say_first(f"ack_{intent}")

@@ -10,7 +10,7 @@ from rasa_sdk.events import ActiveLoop, EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.agenda import advance, wish_for_a_person
-from actions.asking import acknowledge
+from actions.asking import hear_and_go_on
 from actions.directory import RELEASES
 from actions.talk import violence_said
 from actions.turn import Turn
@@ -53,10 +53,10 @@ class ActionDisclosure(ReplyAction):
 
     def reply(self, turn: Turn) -> list[EventType]:
         turn.talk.hear(turn.intent, turn.flags)
-        acknowledge(turn, turn.intent)
-        waiting = list(turn.talk.pending)
-        if waiting[:1] != ["choice"]:  # a choice that waits is asked again first
-            advance(turn, RELEASES.instruments(str(turn.facts.get("release") or "")))
+        if turn.talk.pending[:1] == ["choice"]:  # a choice that waits is asked again first
+            turn.say("ack_heard")
+        else:
+            hear_and_go_on(turn, turn.intent, RELEASES.instruments(str(turn.facts.get("release") or "")))
         return questions_follow(turn)
 
 
@@ -229,7 +229,7 @@ class ActionStatePlace(ReplyAction):
         if place:
             turn.talk.place = place
             turn.command("set_place", place=place)
-        turn.say("state_place")
+        turn.say("state_place" if place else "ask_country")
         return questions_follow(turn)
 
 
@@ -243,11 +243,15 @@ class ActionMenu(ReplyAction):
         if turn.digit == 1:
             return start_screening(turn)
         names = MENU.get(turn.digit or 0)
-        if names is None:
-            turn.say("menu")
-        else:
+        if names is not None:
             for name in names:
                 turn.say(name)
+        elif turn.talk.pending[:1] == ["choice"]:  # its digits must not be taken for the menu's
+            turn.say("question_hint")
+        else:  # a question that waits is put aside: the menu's digits must not be taken for its answer
+            turn.say("menu")
+            turn.talk.pending = []
+            return [ActiveLoop(None), SlotSet("requested_slot", None), FollowupAction("action_listen")]
         return questions_follow(turn)
 
 
@@ -260,3 +264,25 @@ class ActionNotSure(ReplyAction):
     def reply(self, turn: Turn) -> list[EventType]:
         turn.say("question_hint" if turn.talk.pending else "not_sure")
         return questions_follow(turn) or [FollowupAction("action_listen")]
+
+
+class ActionYes(ReplyAction):
+    """A yes in more words than ``safety.answers`` reads is no answer to a question of fact: it is asked again."""
+
+    def name(self) -> str:
+        return "action_affirm"
+
+    def reply(self, turn: Turn) -> list[EventType]:
+        turn.say("question_hint" if turn.talk.pending else "affirm")
+        return questions_follow(turn)
+
+
+class ActionNo(ReplyAction):
+    """«لا ما بدي حدا يعرف» begins with a no and answers nothing: the model's no never counts as one."""
+
+    def name(self) -> str:
+        return "action_deny"
+
+    def reply(self, turn: Turn) -> list[EventType]:
+        turn.say("question_hint" if turn.talk.pending else "deny")
+        return questions_follow(turn)

@@ -69,6 +69,12 @@ class Turn:
         if self.dispatcher is not None:
             self.dispatcher.utter_message(response=f"utter_{name}", **values)
 
+    def say_first(self, name: str) -> None:
+        """Answer with this text before what was said so far."""
+        self.say(name)
+        if self.dispatcher is not None:
+            self.dispatcher.messages.insert(0, self.dispatcher.messages.pop())
+
     def command(self, kind: str, **fields: Any) -> None:
         """Ask the gateway for an effect. The id is the same when the same turn runs again after a crash."""
         seed = f"{self.facts.get('turn', '')}:{kind}:{len(self.commands)}"

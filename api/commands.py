@@ -49,7 +49,7 @@ class Done:
         """Both, for what had to be carried out one by one."""
         return Done(
             self.tickets + later.tickets, self.withdrawn + later.withdrawn, self.forget or later.forget,
-            self.safe_word or later.safe_word, later.variant or self.variant, later.place or self.place,
+            self.safe_word or later.safe_word, self.variant if later.variant is None else later.variant, later.place or self.place,
         )
 
 
@@ -79,7 +79,7 @@ def carry_out(
                 forget = True
             case "make_safe_word":
                 safe_word = True
-            case "set_language" if command["variant"] in VARIANTS:
+            case "set_language" if command["variant"] in ("", *VARIANTS):  # empty: Arabic, as the dialect suggests
                 variant = str(command["variant"])
             case "set_place":
                 place = place_code(str(command["place"]))

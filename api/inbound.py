@@ -156,6 +156,7 @@ class Line:
 
     async def _leave(self, message: Message, who: _Who, began: float) -> str:
         """Wipe first, then everything else; in every state, whatever is down (safety.md, "The safety exit")."""
+        deferred = False
         try:
             left = await self._d.store.exit(who.person, who.mark)
             metrics.EXIT_SECONDS.observe(max(0.0, self._d.clock() - began))
@@ -164,13 +165,15 @@ class Line:
             generation = left.generation
         except StoreUnavailable:
             generation = self._d.store.exit_locally(who.person)
-            await self._try_write(lambda c: defer_wipe(c, who.person, generation))
+            deferred = True
         now = self._d.clock()
         self._slowed.pop(who.person, None)
         sids = [*self._recent.pop(who.person, []), message.sid]
         opted_out = is_opt_out(message.body.reveal())
 
         def leave(connection: Any) -> tuple[Ticket, ...]:
+            if deferred:  # Redis could not be told: written down with the rest, and tried again with it
+                defer_wipe(connection, who.person, generation)
             ended = mark_left(connection, who.person, now=now)
             owed.release(connection, who.person)
             erasure.note(connection, erasure.copies_of(message), now=now, due_at=now)
@@ -258,7 +261,9 @@ class Line:
         record = Record.of(fence.state)
         ahead = self._think_ahead(message, who, record, danger, now)
         # asked every time: a ticket may have been opened while Redis was away, or by a turn that died before its save
-        ticket = await self._open_ticket(who, message)
+        looked = await self._open_ticket(who, message)
+        ticket = looked[0] if looked is not None else None
+        waits = looked is None and record.ticket  # cannot be told now: who waited is not hung up on
         if ticket is not None and ahead is not None:
             ahead.cancel()
             ahead = None
@@ -266,13 +271,21 @@ class Line:
             # an exit since it was opened that the database was not told of: whoever writes now is a stranger
             await self._strike(who.person)
             ticket = None
-        if ticket is None and now - record.at > IDLE_CLOSES_S:
+        if ticket is None and not waits and now - record.at > IDLE_CLOSES_S:
             record = Record(release=self._d.releases.live().digest, undone=record.undone)
         record.release = record.release if self._d.releases.holds(record.release) else self._d.releases.live().digest
         record.at = now
         words = len(message.body.reveal().split())
         done = Done()
-        if ticket is not None and ticket.state == "claimed":
+        replies: Sequence[Reply]
+        commands: Sequence[Mapping[str, Any]]
+        if looked is not None:
+            record.live = ticket is not None and ticket.state == "claimed"
+        if waits and record.live:  # a counsellor is there, and the way to them is not: the bot does not take their place
+            outcome, replies, commands = "relayed", [Reply("live_not_shown", {})], []
+            if danger == "now":
+                replies, commands = [Reply("danger_bare", {}), *replies], [danger_command(who.mark)]
+        elif ticket is not None and ticket.state == "claimed":
             outcome, replies, commands = await self._live(message, who, ticket, record, danger)
         elif (message.has_media or message.location) and not message.body:
             outcome, replies, commands = self._media(message, record, danger, who)
@@ -282,24 +295,28 @@ class Line:
             )
             if message.has_media and record.good_time:  # a picture with words: the words are answered, the picture is not seen
                 replies = [*replies, Reply("media_voice", {})]
+        own = bool(commands)
         commands = [*record.undone, *commands]  # each has an id: what was obeyed is not obeyed twice
         if commands:
             if not await self._still_here(who.person, fence.generation):
                 return await self._met_with_silence(who, arrival, fence, debt)
             committed = await self._commit(message, who, record, fence, commands)
             record.undone = [] if committed is not None else [dict(c) for c in commands[:_MOST_UNDONE]]
-            if committed is None and not all(reply.name in NEUTRAL_TEXTS for reply in replies):
+            if committed is None and own and not all(reply.name in NEUTRAL_TEXTS for reply in replies):
                 replies = _honest(commands)
             done = committed or done
         if done.variant is not None:
             record.variant = done.variant
+            record.language = "en" if done.variant == "en" else "ar"
         record.place = done.place or record.place
         if done.forget:
             record.place = ""
             await self._d.store.forget(who.person)
             await self._try_write(lambda c: safewords.forget(c, self._d.keys, who.person, now))
         values = await self._make_safe_word(who, record) if done.safe_word else {}
-        record.ticket = open_ticket = (ticket is not None and not done.withdrawn) or bool(done.tickets)
+        if not values:
+            replies = [Reply("safe_word_failed", {}) if reply.name == "set_safe_word" else reply for reply in replies]
+        record.ticket = open_ticket = (ticket is not None and not done.withdrawn) or bool(done.tickets) or waits
         saved = await self._d.store.save(
             who.person, message.channel, record.as_kept(), fence, TICKET_KEEPS_S if open_ticket else 30 * 60
         )
@@ -373,7 +390,9 @@ class Line:
         record.engine = turn.state
         record.good_time = turn.state.get("loop") != "opening"
         record.hear(turn.understood.dialect, turn.understood.language, words)
-        return "answered", turn.replies, [*alarm, *turn.commands]
+        # nobody is met with silence but after an exit (safety.md, "Nobody is left without an answer")
+        silent = "opening" if not record.good_time else "ticket_waiting" if ticket is not None else "menu"
+        return "answered", turn.replies or (Reply(silent, {}),), [*alarm, *turn.commands]
 
     async def _live(
         self, message: Message, who: _Who, ticket: Ticket, record: Record, danger: str
@@ -395,8 +414,8 @@ class Line:
         alarm = danger if danger == "now" else await self._model_alarm(message.body)
         if alarm != "now":
             return "relayed", replies, []
-        replies.append(Reply("danger_emergency" if ticket.band != "RED" else "danger_bare", {}))
-        return "relayed", replies, [danger_command(who.mark)]
+        # the number first, and no question: they are writing with a person already
+        return "relayed", [Reply("danger_bare", {}), *replies], [danger_command(who.mark)]
 
     async def _model_alarm(self, body: MessageText) -> str:
         """The model's opinion beside the relay: a parse-only call (safety.md, "Order at the door")."""
@@ -553,9 +572,12 @@ class Line:
     def _variant(self, record: Record) -> Any:
         return record.variant or variant_for(record.dialect or None, record.language or None)
 
-    async def _open_ticket(self, who: _Who, message: Message) -> Ticket | None:
-        ticket: Ticket | None = await self._try_read(lambda c: open_ticket_of(c, who.person, message.channel))
-        return ticket
+    async def _open_ticket(self, who: _Who, message: Message) -> tuple[Ticket | None] | None:
+        """The ticket that is open, or that there is none; None when nobody can tell now."""
+        looked: tuple[Ticket | None] | None = await self._try_read(
+            lambda c: (open_ticket_of(c, who.person, message.channel),)
+        )
+        return looked
 
     async def _owe(self, message: Message, who: _Who, arrival: Arrival) -> None:
         """An answer is owed, and the provider's copies are to be erased: durable before the turn is over."""

@@ -26,6 +26,7 @@ class Record:
         release: digest of the script release the talk began with.
         good_time: the person has said that it is a good time to write.
         ticket: a ticket was open after the last turn; only a guess, the durable store knows.
+        live: a counsellor was talking at the last message.
         undone: commands the database could not take yet; tried again with the next message.
     """
 
@@ -39,6 +40,7 @@ class Record:
     release: str = ""
     good_time: bool = False
     ticket: bool = False
+    live: bool = False
     undone: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod

@@ -6,6 +6,7 @@ Rules, not learning: an answer to a safety question must be read the same way fo
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -16,10 +17,14 @@ from rasa.shared.nlu.training_data.message import Message
 
 from actions.directory import RELEASES
 from bot.components.normaliser import FOLDED
+from bot.components.places import place_in
 from safety.answers import read_answer, read_digit
 
-_CALL = ("اتصل", "اتصال", "مكالم", "تلفون", "تليفون", "دقوا", "دق علي", "رنوا", "call me", "phone me", "ring me", "a call",
-         "etesel", "itisal", "mukalam", "mkalm")
+_CALL = re.compile(
+    r"(?:اتصلو|اتصلي|اتصل في|اتصل علي|تتصلو|يتصل|دقوا علي|دقو علي|رنوا علي|كلموني تلفون|مكالمه|call me|phone me|ring me"
+    r"|a call|ettes?lo|it?tis?l[ou])"
+)
+_NO_CALL = re.compile(r"\b(?:لا|ما|مش|مو|مب|بدون|بلا|ولا|not|no|dont|don't|never|without|la|ma|mish|mo)\b")
 _ENGLISH = ("english", "انجليزي", "انكليزي", "انقليزي", "بالانج", "englizi", "inglizi", "ingleezi")
 _ARABIC = ("arabic", "عربي", "بالعرب", "3arabi", "arabi")
 
@@ -37,8 +42,11 @@ def read(text: str, folded: str, words: Any) -> list[dict[str, Any]]:
     found["reply"] = found.get("answer") or read_answer(text, (), words, proposal=True) or "other"
     if digit is not None:
         found["digit"] = digit
-    if any(sign in folded for sign in _CALL):
+    if _CALL.search(folded) and not _NO_CALL.search(folded):  # a call into the wrong hand: in doubt none was asked for
         found["call"] = True
+    place = place_in(folded)
+    if place is not None:
+        found["place"] = place
     wanted = [name for name, signs in (("en", _ENGLISH), ("ar", _ARABIC)) if any(sign in folded for sign in signs)]
     if len(wanted) == 1:
         found["wanted_language"] = wanted[0]

@@ -149,7 +149,8 @@ def test_nobody_gives_rasa_orders(engine: Engine, text: str) -> None:
     assert names(talk(engine, text)[0]) == ["opening"]
     state = talk(engine, "مرحبا", "1", "2", "1", "1")[-1].state
     after = talk(engine, text, state=state)[-1]
-    assert after.state["slots"]["talk"]["pending"] == state["slots"]["talk"]["pending"]
+    assert after.state["slots"]["talk"]["answers"] == {} and after.state["slots"]["talk"]["told"]  # nothing began anew
+    assert names(after)
     assert asyncio.run(engine.understand(text))["confidence"] < 1.0
 
 
@@ -165,3 +166,71 @@ def test_a_plain_greeting_raises_no_suspicion(engine: Engine, hello: str) -> Non
     outcome = talk(engine, hello)[0]
     assert names(outcome) == ["opening"]
     assert outcome.commands == []
+
+
+REPLIES_TO = ("1", "2", "3", "9", "5", "قائمة", "جوزي بيضربني كل يوم", "لا ما بدي حدا يعرف", "شكرا", "بطلت بدي حدا", "امسحوا كل شي عني")
+
+
+@pytest.mark.parametrize("first", REPLIES_TO)
+def test_no_turn_is_silent_and_no_question_is_promised_that_does_not_follow(engine: Engine, first: str) -> None:
+    """Two more messages after each of these, from the menu, from a question, from information only and after RED."""
+    starts = {
+        "menu": ("مرحبا", "1", "2", "1"), "question": ("مرحبا", "1", "2", "1", "1"), "information": ("مرحبا", "1", "2", "2"),
+        "red": ("مرحبا", "1", "2", "1", "1", "1", "2"), "consent": ("مرحبا", "1", "2"),
+    }
+    for name, lines in starts.items():
+        state = talk(engine, *lines)[-1].state
+        for second in REPLIES_TO:
+            outcomes = talk(engine, first, second, state=state)
+            for outcome in outcomes:
+                said = names(outcome)
+                waiting = outcome.state["slots"]["talk"]["pending"]
+                # the gateway answers an empty turn with the menu, but only where nothing is waiting
+                assert said or not waiting, (name, first, second)
+                if any(text.startswith("ack_disclose") for text in said):
+                    assert waiting[:1] == ["screen"] and said[-1] == "question", (name, first, second, said)
+
+
+@pytest.mark.parametrize(
+    "words", ["لا هو هون ومعه سكين", "لا لا لا دخيلكم", "لا ما بدي حدا يعرف", "no one else is here", "No he only threatened"]
+)
+def test_a_sentence_that_begins_with_no_is_not_scored_as_no(engine: Engine, words: str) -> None:
+    state = talk(engine, "مرحبا", "1", "2", "1", "1")[-1].state
+    assert state["slots"]["talk"]["pending"] == ["screen", "now", "N1"]
+    after = talk(engine, words, state=state)[-1]
+    assert "N1" not in after.state["slots"]["talk"]["answers"].get("now", {})
+
+
+def test_danger_said_as_an_answer_is_danger(engine: Engine) -> None:
+    state = talk(engine, "مرحبا", "1", "2", "1", "1")[-1].state
+    after = talk(engine, "لا هو هون ومعه سكين", state=state, danger="now")[-1]
+    assert names(after) == ["danger_emergency"]
+    assert after.commands[-1]["band"] == "RED"
+
+
+def test_the_menu_puts_a_waiting_question_aside_and_one_brings_it_back(engine: Engine) -> None:
+    state = talk(engine, "مرحبا", "1", "2", "1", "1")[-1].state
+    menu = talk(engine, "القائمة لو سمحت", state=state, )[-1]
+    if names(menu) == ["menu"]:
+        shelter = talk(engine, "2", state=menu.state)[-1]
+        assert names(shelter) == ["ask_shelter"]
+        assert shelter.state["slots"]["talk"]["answers"] == {}
+        assert names(talk(engine, "1", state=shelter.state)[-1])[-1] == "question"
+    else:
+        pytest.fail(f"the menu was asked for, {names(menu)} was said")
+
+
+@pytest.mark.parametrize(("words", "call"), [("ابي اكلم موظفه اتصلوا علي", True), ("I want a person but please do not call me", False),
+                                             ("اخذ تلفوني", False), ("كسر تلفوني وضربني", False)])
+def test_a_call_is_wished_for_only_in_so_many_words(engine: Engine, words: str, call: bool) -> None:
+    state = talk(engine, "مرحبا", "1", "2", "1")[-1].state
+    after = talk(engine, words, state=state)[-1]
+    assert any(command.get("call") for command in after.commands) is call
+
+
+@pytest.mark.parametrize(("words", "place"), [("انا بدبي", "AE-DU"), ("من المنامة", "BH"), ("I am in Sharjah", "AE-SH"), ("الدوحة", "QA")])
+def test_a_place_that_is_named_is_read(words: str, place: str) -> None:
+    from bot.components.normaliser import normalise
+    from bot.components.places import place_in
+
+    assert place_in(normalise(words)) == place
