@@ -25,3 +25,5 @@ form.addEventListener("submit", async (event) => {
   form.totp.value = "";
   form.totp.focus();
 });
+
+form.querySelector("button").disabled = false; // before this script is there, the form would go nowhere

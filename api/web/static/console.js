@@ -15,6 +15,7 @@ const POLL_EVERY = 10000;
 let clockSlip = 0; // how far this machine's clock is from the server's
 let running = null;
 let again = false;
+let pressed = null; // kept while a pointer is down on the queue
 
 const live = new Live({
   onMessage(message) {
@@ -48,7 +49,7 @@ function signedOut() {
 // One request at a time; what changes meanwhile is fetched once more before the promise is kept.
 function refresh() {
   again = true;
-  running ??= fetchQueue().finally(() => (running = null));
+  running ??= fetchQueue();
   return running;
 }
 
@@ -58,12 +59,15 @@ async function fetchQueue() {
     try {
       const response = await fetch(`/console/queue?lang=${document.documentElement.lang}`, { cache: "no-store" });
       if (response.status === 401) return signedOut();
-      if (response.ok) redraw(await response.text());
+      const html = response.ok ? await response.text() : null;
+      await pressed; // a card that is replaced between press and release swallows the click
+      if (html !== null) redraw(html);
       else say(words.reconnecting, false);
     } catch {
       say(words.reconnecting, false);
     }
   }
+  running = null; // in the same step as the last look at `again`, or a call in between is never answered
 }
 
 function redraw(html) {
@@ -88,6 +92,8 @@ function settle() {
     showUnread(talk);
   }
   for (const mine of queue.querySelectorAll('.card[data-mine="yes"]')) talkOf(mine);
+  // The page comes with them disabled: before there is somebody to hear it, a click would be lost.
+  for (const button of queue.querySelectorAll("button[data-act]")) button.disabled = false;
   tick();
 }
 
@@ -142,6 +148,14 @@ function warn(code) {
   warn.timer = setTimeout(() => (notice.hidden = true), 6000);
   refresh();
 }
+
+queue.addEventListener("pointerdown", () => {
+  pressed = new Promise((released) => {
+    const after = () => setTimeout(released, 0); // the click comes in the same task as the release, or right after it
+    for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, after, { once: true });
+    setTimeout(released, 2000);
+  });
+});
 
 queue.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-act]");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -28,6 +30,9 @@ from api.web.words import Words, in_words
 from safety.message_text import MessageText
 from tests.fixtures_redis import RedisServer, start_redis
 from tests.fixtures_staff import KEYRING, PASSWORDS, Clock, FakeOutbox, code_of, databases, hire, new_id, wish
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page, Route
 
 STATIC = Path(__file__).parents[3] / "api" / "web" / "static"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -190,17 +195,16 @@ def test_the_style_has_no_left_or_right() -> None:
     assert not re.search(r"(margin|padding|border|inset)-(left|right)|[{;\s](left|right)\s*:|text-align:\s*(left|right)", style)
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
-async def test_a_talk_in_a_browser_from_sign_in_to_exit(console: Console) -> None:
+@contextlib.asynccontextmanager
+async def in_a_browser(console: Console) -> AsyncIterator[tuple[Page, str]]:
+    """The console at a real address and a page of a real browser; the page may complain of nothing."""
     from playwright.async_api import async_playwright
 
-    member = hire(console.database, "salma")
-    ticket = await console.flag(band="RED", reasons=("P2",))
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(console.app, log_level="critical", lifespan="off", ws="websockets-sansio")
-    running = uvicorn.Server(config)
+    running = uvicorn.Server(
+        uvicorn.Config(console.app, log_level="critical", lifespan="off", ws="websockets-sansio")
+    )
     task = asyncio.create_task(running.serve([listening]))
     try:
         async with async_playwright() as playwright:
@@ -211,39 +215,87 @@ async def test_a_talk_in_a_browser_from_sign_in_to_exit(console: Console) -> Non
             complaints: list[str] = []
             page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
             page.on("pageerror", lambda error: complaints.append(str(error)))
-            await page.goto(f"http://127.0.0.1:{listening.getsockname()[1]}/console")
-            await page.fill("#username", "salma")
-            await page.fill("#password", member.password)
-            await page.fill("#totp", code_of(member, console.clock()))
-            await page.click("#sign-in button")
-            await page.click(f'.card[data-id="{ticket.id}"] button[data-act="claim"]')
-            box = page.locator(".talk:not([hidden]) textarea")
-            await box.fill("أنا هنا معك")
-            await box.press("Enter")
-            await page.wait_for_selector(".ours.sent")
-            assert console.outbox.sent == [(ticket.id, "أنا هنا معك")]
-
-            await console.relay.to_counsellor(ticket.id, MessageText("<b>kanari</b>"))
-            await page.wait_for_selector(".theirs")
-            assert await page.inner_text(".theirs p") == "<b>kanari</b>"
-            for _ in range(100):
-                if not await console.relay.waiting(ticket.id):
-                    break
-                await asyncio.sleep(0.05)
-            assert await console.relay.waiting(ticket.id) == (), "shown, so acknowledged, so gone"
-
-            await box.fill("اكتب 0 للمتابعة")
-            assert await page.is_visible(".exit-warning")
-
-            await console.database.write(lambda c: mark_left(c, ticket.person, now=console.clock()))
-            await console.relay.person_left(ticket.id)
-            await page.wait_for_selector(".talk-banner:not([hidden])")
-            assert "kanari" not in await page.content() and await page.locator(".write").count() == 0
-            assert await page.title() == "همس"
-            kept = await page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
-            assert kept == [0, 0, ""] and complaints == []
+            yield page, f"http://127.0.0.1:{listening.getsockname()[1]}/console"
+            assert complaints == []
             await browser.close()
     finally:
         running.should_exit = True
         await task
         listening.close()
+
+
+async def sign_in(page: Page, address: str, console: Console) -> None:
+    member = hire(console.database, "salma")
+    await page.goto(address)
+    await page.fill("#username", "salma")
+    await page.fill("#password", member.password)
+    await page.fill("#totp", code_of(member, console.clock()))
+    await page.click("#sign-in button")
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+async def test_a_talk_in_a_browser_from_sign_in_to_exit(console: Console) -> None:
+    ticket = await console.flag(band="RED", reasons=("P2",))
+    async with in_a_browser(console) as (page, address):
+        await sign_in(page, address, console)
+        await page.click(f'.card[data-id="{ticket.id}"] button[data-act="claim"]')
+        box = page.locator(".talk:not([hidden]) textarea")
+        await box.fill("أنا هنا معك")
+        await box.press("Enter")
+        await page.wait_for_selector(".ours.sent")
+        assert console.outbox.sent == [(ticket.id, "أنا هنا معك")]
+
+        await console.relay.to_counsellor(ticket.id, MessageText("<b>kanari</b>"))
+        await page.wait_for_selector(".theirs")
+        assert await page.inner_text(".theirs p") == "<b>kanari</b>"
+        for _ in range(100):
+            if not await console.relay.waiting(ticket.id):
+                break
+            await asyncio.sleep(0.05)
+        assert await console.relay.waiting(ticket.id) == (), "shown, so acknowledged, so gone"
+
+        await box.fill("اكتب 0 للمتابعة")
+        assert await page.is_visible(".exit-warning")
+
+        await console.database.write(lambda c: mark_left(c, ticket.person, now=console.clock()))
+        await console.relay.person_left(ticket.id)
+        await page.wait_for_selector(".talk-banner:not([hidden])")
+        assert "kanari" not in await page.content() and await page.locator(".write").count() == 0
+        assert await page.title() == "همس"
+        kept = await page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
+        assert kept == [0, 0, ""]
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+async def test_a_claim_clicked_before_the_script_is_there_is_not_lost(console: Console) -> None:
+    ticket = await console.flag(band="RED")
+
+    async def slowly(route: Route) -> None:
+        await asyncio.sleep(1.5)
+        await route.continue_()
+
+    async with in_a_browser(console) as (page, address):
+        await page.route("**/console-talk.js", slowly)
+        await sign_in(page, address, console)
+        await page.click(f'.card[data-id="{ticket.id}"] button[data-act="claim"]')
+        await page.wait_for_selector(".talk:not([hidden]) textarea")
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+async def test_a_claim_is_not_lost_to_a_queue_that_changes_under_the_finger(console: Console) -> None:
+    ticket = await console.flag(band="RED")
+    async with in_a_browser(console) as (page, address):
+        await sign_in(page, address, console)
+        button = page.locator(f'.card[data-id="{ticket.id}"] button[data-act="claim"]:enabled')
+        await button.hover()
+        await page.mouse.down()
+        async with page.expect_response("**/console/queue?*"):
+            await console.flag(band="HIGH", person="b" * 32)
+        await asyncio.sleep(0.3)
+        assert await page.locator(".card").count() == 1, "nothing moves under a finger"
+        await page.mouse.up()
+        await page.wait_for_selector(".talk:not([hidden]) textarea")
+        assert await page.locator(".card").count() == 2
