@@ -60,6 +60,7 @@ def open_the_talk(turn: Turn) -> bool:
     if turn.facts.get("safe_word"):
         talk.stage, talk.told = "open", [*talk.told, "phone", "consent"]
         turn.say("safe_word_back")
+        turn.if_waiting("good_time")
         return True
     if turn.alarm == "now":
         return _emergency(turn)
@@ -81,10 +82,12 @@ def open_the_talk(turn: Turn) -> bool:
         wish_for_a_person(turn)
     if talk.stage == "opening" and turn.reply == "yes":
         talk.stage, talk.pending = "phone", ["choice", "phone"]
+        turn.if_waiting("good_time")
         return True
     if talk.stage == "opening" and turn.reply == "no":
         talk.stage = "new"
         turn.say("not_now")
+        turn.if_waiting("not_now")
         return False
     talk.stage = "opening"
     turn.say("opening")

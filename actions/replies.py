@@ -147,6 +147,7 @@ class ActionNotSafe(ReplyAction):
         turn.talk.stage = "new"
         turn.talk.told = [code for code in turn.talk.told if code not in ("phone", "consent")]
         turn.say("not_safe_to_talk")
+        turn.if_waiting("not_now")
         return [ActiveLoop("opening"), SlotSet("requested_slot", None), FollowupAction("action_listen")]
 
 

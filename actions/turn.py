@@ -81,6 +81,11 @@ class Turn:
         identity = hashlib.sha256(seed.encode()).hexdigest()[:32]
         self.commands.append({"id": identity, "kind": kind, **fields})
 
+    def if_waiting(self, kind: str) -> None:
+        """An effect on the person's open ticket; nothing is asked for where there is none."""
+        if self.ticket:
+            self.command(kind)
+
     def events(self) -> list[EventType]:
         """What the tracker must remember of this turn."""
         return [SlotSet("talk", self.talk.as_slot()), SlotSet("commands", self.commands)]

@@ -109,7 +109,9 @@ def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:
     duties = Duties(store, database, keys, outbox, releases, clock, settings.production)
     staff = v1.Deps(
         database=database, redis=redis, keyring=keyring,
-        outbox=CounsellorOutbox(outbox, database, ReplyAddresses(keys), clock),
+        outbox=CounsellorOutbox(
+            outbox, database, ReplyAddresses(keys), releases, clock, production=settings.production
+        ),
         clock=clock, random_bytes=os.urandom, public_url=settings.public_url, demo=settings.demo,
     )
     return Gateway(

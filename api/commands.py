@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from api.handoffs.tables import place_code
-from api.handoffs.tickets import OpenHandoff, Ticket, open_handoff, withdraw
+from api.handoffs.tickets import OpenHandoff, Ticket, note_not_now, open_handoff, withdraw
 from api.observability.metrics import TICKETS
 from api.scripts.numbers import VARIANTS
 
@@ -77,6 +77,8 @@ def carry_out(
             case "forget":
                 withdrawn += withdraw(connection, asker.person, now=now, command_id=command["id"])
                 forget = True
+            case "not_now" | "good_time":
+                note_not_now(connection, asker.person, asker.channel, on=command["kind"] == "not_now")
             case "make_safe_word":
                 safe_word = True
             case "set_language" if command["variant"] in ("", *VARIANTS):  # empty: Arabic, as the dialect suggests

@@ -280,13 +280,13 @@ class Line:
         replies: Sequence[Reply]
         commands: Sequence[Mapping[str, Any]]
         if looked is not None:
-            record.live = ticket is not None and ticket.state == "claimed"
+            record.live = ticket is not None and ticket.talking
         if waits and record.live:  # a counsellor is there, and the way to them is not: the bot does not take their place
             outcome, replies, commands = "relayed", [Reply("live_not_shown", {})], []
             if danger == "now":
                 replies, commands = [Reply("danger_bare", {}), *replies], [danger_command(who.mark)]
-        elif ticket is not None and ticket.state == "claimed":
-            outcome, replies, commands = await self._live(message, who, ticket, record, danger)
+        elif ticket is not None and ticket.talking:
+            outcome, replies, commands = await self._live(message, who, ticket, danger)
         elif (message.has_media or message.location) and not message.body:
             outcome, replies, commands = self._media(message, record, danger, who)
         else:
@@ -295,6 +295,8 @@ class Line:
             )
             if message.has_media and record.good_time:  # a picture with words: the words are answered, the picture is not seen
                 replies = [*replies, Reply("media_voice", {})]
+        if ticket is not None and not ticket.talking and not await self._passed_on(message, ticket):
+            replies = [*replies, Reply("live_not_shown", {})]
         own = bool(commands)
         commands = [*record.undone, *commands]  # each has an id: what was obeyed is not obeyed twice
         if commands:
@@ -395,27 +397,33 @@ class Line:
         return "answered", turn.replies or (Reply(silent, {}),), [*alarm, *turn.commands]
 
     async def _live(
-        self, message: Message, who: _Who, ticket: Ticket, record: Record, danger: str
+        self, message: Message, who: _Who, ticket: Ticket, danger: str
     ) -> tuple[str, Sequence[Reply], Sequence[Mapping[str, Any]]]:
-        """A counsellor is there: the words go to them and nowhere else. Danger still rings."""
+        """A counsellor is there: the words go to them and nowhere else. Danger still rings; what is not certain is
+        theirs to ask about, who read it this moment: a question of ours would come between."""
         replies: list[Reply] = []
         if message.has_media:
             replies.append(Reply("media_voice", {}))
         elif message.location:
             replies.append(Reply("location_received", {}))
-        if message.body:
-            try:
-                kept = await self._d.relay.to_counsellor(ticket.id, message.body)
-            except RedisError:
-                kept = None
-            if kept is None:
-                replies.append(Reply("live_not_shown", {}))
-        await self._try_write(lambda c: note_inbound(c, ticket.id, self._d.clock()))
+        if not await self._passed_on(message, ticket):
+            replies.append(Reply("live_not_shown", {}))
         alarm = danger if danger == "now" else await self._model_alarm(message.body)
         if alarm != "now":
             return "relayed", replies, []
         # the number first, and no question: they are writing with a person already
         return "relayed", [Reply("danger_bare", {}), *replies], [danger_command(who.mark)]
+
+    async def _passed_on(self, message: Message, ticket: Ticket) -> bool:
+        """Whether a counsellor who has claimed the ticket gets these words; from the claim on, not only from their
+        first message. True as well where there is nobody or nothing to pass on."""
+        await self._try_write(lambda c: note_inbound(c, ticket.id, self._d.clock()))
+        if ticket.state != "claimed" or not message.body:
+            return True
+        try:
+            return await self._d.relay.to_counsellor(ticket.id, message.body) is not None
+        except RedisError:
+            return False
 
     async def _model_alarm(self, body: MessageText) -> str:
         """The model's opinion beside the relay: a parse-only call (safety.md, "Order at the door")."""

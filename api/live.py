@@ -1,34 +1,76 @@
-"""A counsellor's words on their way to a person: the ticket's sealed address opened for the length of one send."""
+"""What reaches a person from the counsellor's side: a counsellor's words, and the few the program says around them.
+
+The ticket's sealed address is opened for the length of one send, and ownership and tombstone are asked last.
+"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import cast
 
 from api.channels.address import parse_address
 from api.channels.twilio import erasure
 from api.conversations.sealing import CannotOpen
 from api.database import Database, DatabaseUnavailable
 from api.handoffs.addresses import ReplyAddresses
-from api.handoffs.relay import SendState
+from api.handoffs.relay import Courtesy, SendState
 from api.handoffs.tickets import Ticket, find
 from api.observability.logs import warn
 from api.outbox import Outbox
+from api.scripts.current import Releases
+from api.scripts.numbers import Variant
+from api.scripts.render import Audience, merge, render
 from safety.message_text import MessageText
 
 
 class CounsellorOutbox:
-    """Implements :class:`api.handoffs.relay.Outbox`: ownership and tombstone are asked last, before the first byte."""
+    """Implements :class:`api.handoffs.relay.Outbox`."""
 
-    def __init__(self, outbox: Outbox, database: Database, addresses: ReplyAddresses, clock: Callable[[], float]) -> None:
-        self._outbox, self._database, self._addresses, self._clock = outbox, database, addresses, clock
+    def __init__(
+        self, outbox: Outbox, database: Database, addresses: ReplyAddresses, releases: Releases,
+        clock: Callable[[], float], *, production: bool,
+    ) -> None:
+        self._outbox, self._database, self._addresses = outbox, database, addresses
+        self._releases, self._clock, self._production = releases, clock, production
 
     async def send(self, ticket: Ticket, text: MessageText) -> SendState:
-        """Send the words to the person of this ticket, unless they left or the ticket changed hands meanwhile."""
-        if ticket.reply_address is None:
+        """Send the words to the person of this ticket, unless they left or the ticket changed hands meanwhile.
+
+        Whoever was not told that a human reads along is told in the same message, before the words: one light of the
+        screen instead of two.
+        """
+        if ticket.introduced:
+            return await self._deliver(ticket, ticket.reply_address, text)
+        state = SendState.REFUSED
+        for body in merge([self._words("counsellor_joined", ticket), text.reveal()]):
+            state = await self._deliver(ticket, ticket.reply_address, MessageText(body))
+            if state is not SendState.SENT:
+                break
+        return state
+
+    async def tell(self, ticket: Ticket, courtesy: Courtesy, address: bytes | None) -> SendState:
+        """Say that a counsellor has come, is away or has ended the talk.
+
+        Args:
+            ticket: as it stands after the step that is told of; nothing is sent if it is past that step by now.
+            address: the sealed reply address, which a closed ticket has no more.
+        """
+        return await self._deliver(ticket, address, MessageText(self._words(courtesy, ticket)))
+
+    def _words(self, name: Courtesy, ticket: Ticket) -> str:
+        audience = Audience(
+            variant=cast(Variant, ticket.variant), channel=ticket.channel, country=ticket.country, place=ticket.place or None,
+            production=self._production, today=datetime.fromtimestamp(self._clock(), UTC).date(),
+        )
+        return render(self._releases.get(self._releases.live().digest), name, {}, audience)
+
+    async def _deliver(self, ticket: Ticket, address: bytes | None, text: MessageText) -> SendState:
+        if address is None:
             return SendState.REFUSED
         try:
-            wire = self._addresses.open(ticket.reply_address, ticket.person)
+            wire = self._addresses.open(address, ticket.person)
         except CannotOpen:
             warn("reply_address_sealed_by_a_lost_key")
             return SendState.FAILED
@@ -54,4 +96,4 @@ class CounsellorOutbox:
 
     async def _unchanged(self, ticket: Ticket) -> bool:
         now = await self._database.read(lambda c: find(c, ticket.id))
-        return now is not None and now.epoch == ticket.epoch and now.state == "claimed"
+        return now is not None and now.epoch == ticket.epoch and now.state == ticket.state

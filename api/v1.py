@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
-from fastapi import Depends, FastAPI, Request, Response, WebSocket
+from fastapi import BackgroundTasks, Depends, FastAPI, Request, Response, WebSocket
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -26,9 +27,9 @@ from api.conversations.sealing import Keyring
 from api.database import Database, DatabaseUnavailable
 from api.handoffs import claims, queue
 from api.handoffs.live import LOOK_SECONDS, Hub
-from api.handoffs.relay import LONGEST_MESSAGE, Outbox, Relay
+from api.handoffs.relay import LONGEST_MESSAGE, Courtesy, Outbox, Relay, SendState
 from api.handoffs.tables import OUTCOMES
-from api.handoffs.tickets import NoSuchStep, Ticket, find
+from api.handoffs.tickets import NoSuchStep, Ticket, find, note_answered, note_introduced
 from api.problems import Problem
 from api.staff.accounts import Staff, colleague, desk_is_staffed, find_staff, may_see
 from api.staff.passwords import Passwords, WeakPassword
@@ -142,6 +143,8 @@ class Handoff(BaseModel):
     state: str
     epoch: int
     owner: str | None
+    not_now: bool
+    answered: bool
     waiting_since: str
     flagged_at: str
     acknowledged_at: str | None
@@ -303,20 +306,33 @@ def build_v1(deps: Deps) -> FastAPI:
         )
         return _me(member)
 
-    async def act(ticket_id: str, member: Staff, step: Callable[[sa.Connection, float], Ticket]) -> dict[str, Any]:
-        """Take one step with a ticket this member may see, then show it and ring at the consoles."""
+    async def act(
+        ticket_id: str, member: Staff, step: Callable[[sa.Connection, float], Ticket], tell: BackgroundTasks
+    ) -> dict[str, Any]:
+        """Take one step with a ticket this member may see, show it, ring at the consoles and tell the person."""
         now = deps.clock()
 
-        def run(connection: sa.Connection) -> queue.QueueRow:
-            _seen(connection, ticket_id, member)
-            step(connection, now)
+        def run(connection: sa.Connection) -> tuple[Ticket, queue.QueueRow, Courtesy | None]:
+            before = _seen(connection, ticket_id, member)
+            after = step(connection, now)
+            courtesy = courtesy_of(before, after, now)
+            if courtesy == "counsellor_joined":
+                note_introduced(connection, after)
             row = queue.one(connection, ticket_id)
             assert row is not None
-            return row
+            return before, row, courtesy
 
-        row = await deps.database.write(run)
+        before, row, courtesy = await deps.database.write(run)
         await queue.announce(deps.redis)
+        if courtesy is not None:
+            tell.add_task(say, row.ticket, courtesy, before.reply_address)
         return queue.card(row)
+
+    async def say(ticket: Ticket, courtesy: Courtesy, address: bytes | None) -> None:
+        state = await deps.outbox.tell(ticket, courtesy, address)
+        if courtesy == "counsellor_joined" and state is not SendState.SENT:  # then it comes with their first message
+            with suppress(DatabaseUnavailable):
+                await deps.database.write(lambda connection: note_introduced(connection, ticket, told=False))
 
     @app.post("/session", summary="Sign in", tags=["session"])
     async def post_session(body: Credentials, request: Request, response: Response) -> Me:
@@ -370,25 +386,29 @@ def build_v1(deps: Deps) -> FastAPI:
         return queue.card(row)
 
     @app.post("/handoffs/{ticket_id}/claim", response_model=Handoff, summary="Take a person", tags=["handoffs"])
-    async def post_claim(ticket_id: str, body: Hands | None = None, member: Staff = Depends(talker)) -> dict[str, Any]:
-        epoch = body.epoch if body else None
-        return await act(
-            ticket_id, member,
-            lambda connection, now: claims.claim(connection, ticket_id, staff=member.id, epoch=epoch, now=now),
-        )
-
-    @app.post("/handoffs/{ticket_id}/release", response_model=Handoff, summary="Give back", tags=["handoffs"])
-    async def post_release(
-        ticket_id: str, body: Hands | None = None, member: Staff = Depends(talker)
+    async def post_claim(
+        ticket_id: str, tell: BackgroundTasks, body: Hands | None = None, member: Staff = Depends(talker)
     ) -> dict[str, Any]:
         epoch = body.epoch if body else None
         return await act(
             ticket_id, member,
-            lambda connection, now: claims.release(connection, ticket_id, staff=member.id, epoch=epoch, now=now),
+            lambda connection, now: claims.claim(connection, ticket_id, staff=member.id, epoch=epoch, now=now), tell,
+        )
+
+    @app.post("/handoffs/{ticket_id}/release", response_model=Handoff, summary="Give back", tags=["handoffs"])
+    async def post_release(
+        ticket_id: str, tell: BackgroundTasks, body: Hands | None = None, member: Staff = Depends(talker)
+    ) -> dict[str, Any]:
+        epoch = body.epoch if body else None
+        return await act(
+            ticket_id, member,
+            lambda connection, now: claims.release(connection, ticket_id, staff=member.id, epoch=epoch, now=now), tell,
         )
 
     @app.post("/handoffs/{ticket_id}/transfer", response_model=Handoff, summary="Hand on", tags=["handoffs"])
-    async def post_transfer(ticket_id: str, body: Transfer, member: Staff = Depends(talker)) -> dict[str, Any]:
+    async def post_transfer(
+        ticket_id: str, body: Transfer, tell: BackgroundTasks, member: Staff = Depends(talker)
+    ) -> dict[str, Any]:
         if (body.to is None) == (body.desk is None):
             raise Problem("invalid", pointer="/to", detail="name a colleague in to, or a desk in desk, not both")
 
@@ -406,7 +426,7 @@ def build_v1(deps: Deps) -> FastAPI:
                 connection, ticket_id, staff=member.id, to_staff=to_staff, to_desk=body.desk, epoch=body.epoch, now=now
             )
 
-        return await act(ticket_id, member, hand_on)
+        return await act(ticket_id, member, hand_on, tell)
 
     @app.post("/handoffs/{ticket_id}/messages", response_model=Sent, summary="Write to the person", tags=["handoffs"])
     async def post_message(ticket_id: str, body: Say, member: Staff = Depends(talker)) -> dict[str, Any]:
@@ -420,19 +440,24 @@ def build_v1(deps: Deps) -> FastAPI:
             return ticket
 
         ticket = await deps.database.read(ask)
+        if ticket.answered_at is None:
+            await deps.database.write(lambda connection: note_answered(connection, ticket, deps.clock()))
+            await queue.announce(deps.redis)
         seq = await relay.next_out(ticket_id)
         # Only the outbox knows whether the person has left meanwhile: it reads the tombstone last.
         state = await deps.outbox.send(ticket, text)
         return {"seq": seq, "state": state.value}
 
     @app.post("/handoffs/{ticket_id}/close", response_model=Handoff, summary="End the talk", tags=["handoffs"])
-    async def post_close(ticket_id: str, body: Close | None = None, member: Staff = Depends(talker)) -> dict[str, Any]:
+    async def post_close(
+        ticket_id: str, tell: BackgroundTasks, body: Close | None = None, member: Staff = Depends(talker)
+    ) -> dict[str, Any]:
         ending = body or Close()
         closed = await act(
             ticket_id, member,
             lambda connection, now: claims.close(
                 connection, ticket_id, staff=member.id, outcome=ending.outcome, epoch=ending.epoch, now=now
-            ),
+            ), tell,
         )
         await relay.forget(ticket_id)
         return closed
@@ -516,11 +541,24 @@ def _answering(code: str) -> Callable[[Request, Exception], Awaitable[Response]]
     return reply
 
 
-def _seen(connection: sa.Connection, ticket_id: str, member: Staff) -> None:
+def courtesy_of(before: Ticket, after: Ticket, now: float) -> Courtesy | None:
+    """What the program says of a step itself. Only to somebody who is at the phone: to light one up is the
+    counsellor's decision."""
+    if after.epoch == before.epoch or not after.there(now):
+        return None
+    if after.state == "claimed" and before.state == "queued":
+        return "counsellor_joined"
+    if after.state == "queued" and before.talking:
+        return "counsellor_away"
+    return "talk_closed" if after.state == "closed" and before.talking else None
+
+
+def _seen(connection: sa.Connection, ticket_id: str, member: Staff) -> Ticket:
     """Another desk's ticket is no ticket at all (threats.md: own desk only)."""
     ticket = find(connection, ticket_id) if _TICKET_ID.fullmatch(ticket_id) else None
     if ticket is None or not may_see(member, ticket.desk):
         raise claims.NoSuchTicket
+    return ticket
 
 
 def _checked(words: SecretStr) -> MessageText:

@@ -18,7 +18,7 @@ import api.handoffs.tables
 import api.staff.tables  # noqa: F401 - the tables are declared by being imported
 from api.conversations.sealing import Keyring
 from api.database import Database, metadata, sqlite_url
-from api.handoffs.relay import SendState
+from api.handoffs.relay import Courtesy, SendState
 from api.handoffs.tickets import OpenHandoff, Ticket
 from api.staff.accounts import NewStaff, add_staff
 from api.staff.passwords import Passwords
@@ -79,8 +79,16 @@ class FakeOutbox:
     sent: list[tuple[str, str]] = field(default_factory=list)
     state: SendState = SendState.SENT
 
+    told: list[tuple[str, Courtesy]] = field(default_factory=list)
+
+    async def tell(self, ticket: Ticket, courtesy: Courtesy, address: bytes | None) -> SendState:
+        """What the program would have said."""
+        if self.state is SendState.SENT:
+            self.told.append((ticket.id, courtesy))
+        return self.state
+
     async def send(self, ticket: Ticket, text: MessageText) -> SendState:
-        """The port's only method."""
+        """A counsellor's words."""
         if self.state is SendState.SENT:
             self.sent.append((ticket.id, text.reveal()))
         return self.state

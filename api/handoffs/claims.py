@@ -140,7 +140,7 @@ def _same(ticket: Ticket, epoch: int | None) -> None:
 def _unowned(ticket: Ticket, now: float) -> dict[str, Any]:
     # screening.md: a lapsed lease restarts the clock; so does every other way back into the queue.
     return {
-        "owner": None, "acknowledged_at": None, "ladder_step": 0, "ladder_due": ladder_due(ticket.priority, now),
+        "owner": None, "acknowledged_at": None, "answered_at": None, "introduced": False, "ladder_step": 0, "ladder_due": ladder_due(ticket.priority, now),
     }
 
 

@@ -60,7 +60,7 @@ def card(row: QueueRow) -> dict[str, Any]:
         "state": ticket.state, "epoch": ticket.epoch, "owner": row.owner_name,
         "waiting_since": moment(ticket.created_at), "flagged_at": moment(ticket.flagged_at),
         "acknowledged_at": moment(ticket.acknowledged_at), "repeat": row.repeat,
-        "left_chat": ticket.left_at is not None, "wish": ticket.wish, "call_wish": ticket.call,
+        "not_now": ticket.not_now, "answered": ticket.talking, "left_chat": ticket.left_at is not None, "wish": ticket.wish, "call_wish": ticket.call,
         "outcome": ticket.outcome,
     }
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -84,11 +84,19 @@ class SendState(StrEnum):
     """The person has left, or the store that would say so cannot be read: nothing was sent."""
 
 
+Courtesy = Literal["counsellor_joined", "counsellor_away", "talk_closed"]
+"""What the program says around a talk: the names of ``scripts/texts/live.yml``."""
+
+
 class Outbox(Protocol):
     """The way to a person's phone. The tombstone is checked last, just before the request to the provider starts."""
 
     async def send(self, ticket: Ticket, text: MessageText) -> SendState:
         """Send the text to the ticket's sealed reply address."""
+        ...
+
+    async def tell(self, ticket: Ticket, courtesy: Courtesy, address: bytes | None) -> SendState:
+        """Say to ``address`` that a counsellor has come, is away or has ended the talk, if the ticket still stands so."""
         ...
 
 

@@ -60,6 +60,10 @@ LADDER_SECONDS: Mapping[str, float] = {"P0": 60.0, "P1": 300.0, "P2": 1800.0}
 """How long a ticket may wait before the ladder climbs (screening.md, bands)."""
 
 
+AT_THE_PHONE_SECONDS = 600.0
+"""Who wrote within this time is taken to be there: a text of the program's own then startles nobody."""
+
+
 class NoSuchStep(Exception):
     """The ticket's state does not allow this; nothing was changed."""
 
@@ -142,8 +146,20 @@ class Ticket:
     reply_address: bytes | None
     sender: str
     repeat_key: str
+    introduced: bool
+    answered_at: float | None
+    not_now: bool
     ladder_step: int
     ladder_due: float | None
+
+    @property
+    def talking(self) -> bool:
+        """Whether a counsellor talks with this person: until their first message the bot goes on (screening.md)."""
+        return self.state == "claimed" and self.answered_at is not None
+
+    def there(self, now: float) -> bool:
+        """Whether the person is at the phone, as far as one can tell, and may be written to."""
+        return not self.not_now and now - self.last_inbound_at <= AT_THE_PHONE_SECONDS
 
     @property
     def priority(self) -> str:
@@ -194,6 +210,31 @@ def note_inbound(connection: sa.Connection, ticket_id: str, now: float) -> None:
         tickets.update()
         .where(tickets.c.id == ticket_id, tickets.c.state.in_(OPEN_STATES), tickets.c.last_inbound_at < now)
         .values(last_inbound_at=now)
+    )
+
+
+def note_introduced(connection: sa.Connection, ticket: Ticket, *, told: bool = True) -> None:
+    """Whether the person is told that a human reads along; nothing, if the ticket changed hands since it was read."""
+    connection.execute(
+        tickets.update().where(tickets.c.id == ticket.id, tickets.c.epoch == ticket.epoch).values(introduced=told)
+    )
+
+
+def note_answered(connection: sa.Connection, ticket: Ticket, now: float) -> None:
+    """The owner writes for the first time: from now on the bot is silent (screening.md)."""
+    connection.execute(
+        tickets.update()
+        .where(tickets.c.id == ticket.id, tickets.c.epoch == ticket.epoch, tickets.c.answered_at.is_(None))
+        .values(answered_at=now, introduced=True)
+    )
+
+
+def note_not_now(connection: sa.Connection, person: str, channel: str, *, on: bool) -> None:
+    """The person cannot talk now, or can again: whoever owns or claims the ticket is warned before writing."""
+    connection.execute(
+        tickets.update()
+        .where(tickets.c.person == person, tickets.c.channel == channel, tickets.c.state.in_(OPEN_STATES))
+        .values(not_now=on)
     )
 
 
@@ -345,6 +386,7 @@ def _new(
         "owner": None, "epoch": 1, "desk": command.desk, "outcome": None, "created_at": now, "flagged_at": now,
         "acknowledged_at": None, "updated_at": now, "last_inbound_at": now, "left_at": None,
         "reply_address": command.reply_address, "sender": command.sender, "repeat_key": command.repeat_key,
+        "introduced": False, "answered_at": None, "not_now": False,
         "ladder_step": 0, "ladder_due": ladder_due(priority(command.band, command.wish or command.call), now),
     }
     made = connection.execute(

@@ -50,6 +50,16 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "انتبه: من يرد بـ 0 أو x يخرج من المحادثة فوراً. لا تطلب هذا الرد.",
         "Careful: whoever answers 0 or x leaves the chat at once. Do not ask for that answer.",
     ),
+    "not_now": ("لا يمكن الكلام الآن", "Cannot talk now"),
+    "not_now_warning": (
+        "قال الشخص إن الكلام غير ممكن الآن، وقد يكون أحد بجانبه. أي رسالة تضيء هاتفه: انتظر حتى يكتب، إلا لضرورة.",
+        "The person said that they cannot talk now; somebody may be beside them. Any message lights up their phone: "
+        "wait until they write, unless it cannot wait.",
+    ),
+    "bot_goes_on": (
+        "إلى أن ترسل أول رسالة يبقى البرنامج يجيب ويسأل، وما يُكتب يظهر هنا أيضاً.",
+        "Until your first message the program goes on answering and asking; what is written shows here too.",
+    ),
     "left_banner": (
         "غادر المحادثة: لا تتواصل إلا إذا اتُّفق على وسيلة آمنة.",
         "Left the chat: do not contact unless a safe contact was agreed.",

@@ -20,7 +20,7 @@ from api.conversations.store import StoreUnavailable
 from api.database import Database, DatabaseUnavailable
 from api.handoffs import claims
 from api.handoffs.addresses import ReplyAddresses
-from api.handoffs.tickets import OpenHandoff, Ticket, open_handoff
+from api.handoffs.tickets import OpenHandoff, Ticket, note_answered, open_handoff
 from api.record import IDLE_CLOSES_S, Record
 from safety.folding import fold
 from tests.fixtures_line import DANGER, OURS, SALMA, Rig, handoff, rig_on, state, turn, words_of
@@ -59,13 +59,16 @@ async def record_of(rig: Rig, channel: str = "whatsapp") -> Record:
     return Record.of(await rig.store.load(PERSON, channel))
 
 
-async def claimed(rig: Rig, band: str = "HIGH", channel: str = "whatsapp") -> Ticket:
-    """A counsellor has taken this person's ticket."""
+async def claimed(rig: Rig, band: str = "HIGH", channel: str = "whatsapp", *, answered: bool = True) -> Ticket:
+    """A counsellor has taken this person's ticket and, unless told otherwise, written to them."""
 
     def act(connection: sa.Connection) -> Ticket:
         made: OpenHandoff = wish(PERSON, band=band, channel=channel, generation=0)
         ticket = open_handoff(connection, made, new_id=new_id(), now=rig.clock())
-        return claims.claim(connection, ticket.id, staff="counsellor-1", now=rig.clock())
+        mine = claims.claim(connection, ticket.id, staff="counsellor-1", now=rig.clock())
+        if answered:
+            note_answered(connection, mine, rig.clock())
+        return mine
 
     return await rig.database.write(act)
 
@@ -601,6 +604,38 @@ async def test_in_a_live_talk_the_words_go_to_the_counsellor_and_not_to_the_engi
     assert words.text is not None and words.text.reveal() == "شكرا لأنك هون"
     assert rig.engine.asked == [] and rig.provider.sent == []
     assert (await rig.tickets())[0].last_inbound_at == rig.clock()
+
+
+async def test_until_the_counsellors_first_message_the_bot_goes_on_and_the_words_reach_both(rig: Rig) -> None:
+    ticket = await claimed(rig, answered=False)
+    rig.engine.outcomes = [turn("ticket_waiting"), turn("ticket_waiting")]
+    assert await rig.say("في حدا؟") == "answered"
+    assert [asked[1] for asked in rig.engine.asked] == ["في حدا؟"] and rig.provider.bodies == [words_of("ticket_waiting")]
+    assert [words.text.reveal() for words in await rig.relay.waiting(ticket.id) if words.text] == ["في حدا؟"]
+    await rig.database.write(lambda c: note_answered(c, ticket, rig.clock()))
+    assert await rig.say("اه هون") == "relayed"
+    assert len(rig.provider.bodies) == 1 and len(await rig.relay.waiting(ticket.id)) == 2
+
+
+async def test_given_back_to_the_queue_the_bot_answers_again(rig: Rig) -> None:
+    ticket = await claimed(rig)
+    await rig.database.write(lambda c: claims.release(c, ticket.id, staff="counsellor-1", now=rig.clock()))
+    rig.engine.outcomes = [turn("ticket_waiting")]
+    assert await rig.say("وينكم؟") == "answered"
+    assert await rig.relay.waiting(ticket.id) == (), "nobody is there to read it"
+
+
+async def test_who_cannot_talk_now_is_marked_for_the_counsellor_until_they_can(rig: Rig) -> None:
+    await claimed(rig, answered=False)
+    rig.engine.outcomes = [
+        turn("not_safe_to_talk", commands=[{"id": "a", "kind": "not_now"}]),
+        turn("opening"), turn("ask_safe_phone", commands=[{"id": "b", "kind": "good_time"}]),
+    ]
+    seen = []
+    for said in ("اجا", "هلا", "1"):
+        await rig.say(said)
+        seen.append((await rig.tickets())[0].not_now)
+    assert seen == [True, True, False]
 
 
 async def test_in_a_live_talk_danger_rings_the_bell_and_gives_the_number(rig: Rig) -> None:

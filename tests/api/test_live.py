@@ -15,7 +15,7 @@ from api.database import DatabaseUnavailable
 from api.handoffs import claims
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import SendState
-from api.handoffs.tickets import Ticket, mark_left, open_handoff
+from api.handoffs.tickets import Ticket, find, mark_left, note_introduced, open_handoff
 from api.live import CounsellorOutbox
 from safety.message_text import MessageText
 from tests.fixtures_line import SALMA, Rig, rig_on
@@ -41,16 +41,20 @@ async def rig(server: RedisServer, tmp_path: Path) -> AsyncIterator[Rig]:
 
 @pytest.fixture
 def outbox(rig: Rig) -> CounsellorOutbox:
-    return CounsellorOutbox(rig.deps.outbox, rig.database, ReplyAddresses(rig.keys), rig.clock)
+    return CounsellorOutbox(
+        rig.deps.outbox, rig.database, ReplyAddresses(rig.keys), rig.deps.releases, rig.clock, production=False
+    )
 
 
-async def claimed(rig: Rig) -> Ticket:
+async def claimed(rig: Rig, *, introduced: bool = True) -> Ticket:
     sealed = ReplyAddresses(rig.keys).seal(f"whatsapp:{SALMA}", PERSON, rig.clock())
 
     def act(connection: sa.Connection) -> Ticket:
         made = wish(PERSON, reply_address=sealed, sender="whatsapp:+15005550006", generation=0)
         ticket = open_handoff(connection, made, new_id=new_id(), now=rig.clock())
-        return claims.claim(connection, ticket.id, staff="s1", now=rig.clock())
+        mine = claims.claim(connection, ticket.id, staff="s1", now=rig.clock())
+        note_introduced(connection, mine, told=introduced)
+        return replace(mine, introduced=introduced)
 
     return await rig.database.write(act)
 
@@ -65,6 +69,37 @@ async def test_the_words_reach_the_sealed_address_from_the_right_number_and_the_
     (sent,) = rig.provider.sent
     assert (sent["to"], sent["from"], sent["body"]) == (f"whatsapp:{SALMA}", "whatsapp:+15005550006", WORDS.reveal())
     assert set(await rig.ledger()) == {sent["sid"]}
+
+
+async def test_who_was_not_told_that_a_human_reads_is_told_in_the_same_message(rig: Rig, outbox: CounsellorOutbox) -> None:
+    assert await outbox.send(await claimed(rig, introduced=False), WORDS) is SendState.SENT
+    (sent,) = rig.provider.sent
+    joined, words = sent["body"].rsplit("\n\n", 1)
+    assert "شخص من الفريق" in joined and words == WORDS.reveal()
+
+
+async def test_a_counsellors_coming_and_going_is_said_in_the_persons_words(rig: Rig, outbox: CounsellorOutbox) -> None:
+    ticket = await claimed(rig)
+    assert await outbox.tell(ticket, "counsellor_joined", ticket.reply_address) is SendState.SENT
+    after = await rig.database.write(
+        lambda c: claims.close(c, ticket.id, staff="s1", outcome="helped", now=rig.clock())
+    )
+    assert after.reply_address is None
+    assert await outbox.tell(after, "talk_closed", ticket.reply_address) is SendState.SENT
+    assert [body.splitlines()[0] for body in rig.provider.bodies] == ["صار معك شخص من الفريق.", "خلص الحديث مع الشخص."]
+
+
+async def test_what_is_said_of_a_step_is_not_said_after_the_next_one_or_after_an_exit(
+    rig: Rig, outbox: CounsellorOutbox
+) -> None:
+    ticket = await claimed(rig)
+    await rig.database.write(lambda c: claims.release(c, ticket.id, staff="s1", now=rig.clock()))
+    assert await outbox.tell(ticket, "counsellor_joined", ticket.reply_address) is SendState.REFUSED
+    queued = await rig.database.read(lambda c: find(c, ticket.id))
+    assert queued is not None
+    await rig.store.exit(PERSON, "e" * 32)
+    assert await outbox.tell(queued, "counsellor_away", ticket.reply_address) is SendState.REFUSED
+    assert rig.provider.sent == []
 
 
 async def test_after_an_exit_nothing_is_sent(rig: Rig, outbox: CounsellorOutbox) -> None:

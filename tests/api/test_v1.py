@@ -22,7 +22,7 @@ from redis.asyncio import Redis
 from api.database import Database
 from api.handoffs import queue
 from api.handoffs.relay import Relay, SendState
-from api.handoffs.tickets import Ticket, find, mark_left, open_handoff
+from api.handoffs.tickets import Ticket, find, mark_left, note_not_now, open_handoff
 from api.staff.sessions import IDLE_SECONDS
 from api.staff.tables import staff
 from api.v1 import LARGEST_BODY, Deps, build_v1
@@ -254,6 +254,38 @@ async def test_claim_talk_and_close(line: Line) -> None:
     assert await line.relay.waiting(ticket.id) == ()
     problem(await client.post(f"handoffs/{ticket.id}/messages", json={"text": "x"}), 409, "wrong-state")
     assert (await client.get("handoffs")).json() == {"handoffs": []}
+
+
+async def test_the_person_is_told_who_comes_goes_and_ends(line: Line) -> None:
+    client, ticket = await line.signed_in("salma"), await line.flag()
+    path = f"handoffs/{ticket.id}"
+    await client.post(f"{path}/claim")
+    await client.post(f"{path}/claim")
+    await client.post(f"{path}/messages", json={"text": "معك"})
+    await client.post(f"{path}/release")
+    await client.post(f"{path}/claim")
+    await client.post(f"{path}/release")
+    await client.post(f"{path}/claim")
+    await client.post(f"{path}/messages", json={"text": "معك"})
+    await client.post(f"{path}/close", json={"outcome": "helped"})
+    names = [name for _, name in line.outbox.told]
+    joined = "counsellor_joined"
+    assert names == [joined, "counsellor_away", joined, joined, "talk_closed"], "away only after somebody had written"
+
+
+async def test_a_phone_is_not_lit_up_by_the_program_when_nobody_is_there_or_nobody_can_talk(line: Line) -> None:
+    client, ticket = await line.signed_in("salma"), await line.flag()
+    line.clock.now += 3600
+    await client.post(f"handoffs/{ticket.id}/claim")
+    card = (await client.get(f"handoffs/{ticket.id}")).json()
+    assert (card["answered"], card["not_now"]) == (False, False)
+    other = await line.flag(person="b" * 32)
+    await line.deps.database.write(lambda c: note_not_now(c, other.person, other.channel, on=True))
+    await client.post(f"handoffs/{other.id}/claim")
+    assert (await client.get(f"handoffs/{other.id}")).json()["not_now"] is True
+    assert line.outbox.told == []
+    await client.post(f"handoffs/{ticket.id}/messages", json={"text": "معك"})
+    assert (await client.get(f"handoffs/{ticket.id}")).json()["answered"] is True
 
 
 async def test_of_two_counsellors_who_claim_one_owns(line: Line) -> None:

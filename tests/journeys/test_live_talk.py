@@ -29,19 +29,24 @@ def test_a_red_talk_reaches_a_counsellor_and_her_answer_reaches_the_phone(stack:
     assert words not in json.dumps(card, ensure_ascii=False)
 
     claimed = counsellor.claim(card["id"])
+    (joined,) = phone.heard()
+    assert says(joined, "counsellor_joined", country)
     cookie = "; ".join(f"{name}={value}" for name, value in counsellor.http.cookies.items())
     with connect(
         f"ws://127.0.0.1:{stack.port}/api/v1/live", additional_headers={"Cookie": cookie}, origin=stack.base
     ) as socket:
         socket.send(json.dumps({"type": "watch", "handoff": card["id"], "epoch": claimed["epoch"]}))
+        assert phone.say("في حدا؟"), "until the counsellor writes the bot goes on"
+        message = _next(socket, "message")
+        assert message["text"] == "في حدا؟"
+        sent = counsellor.write(card["id"], "معك ريم من الفريق. خذي وقتك.", claimed["epoch"])
+        assert sent.json()["state"] in ("sent", "queued")
+        assert phone.heard() == ["معك ريم من الفريق. خذي وقتك."]
         assert phone.write("هو نايم هسا بقدر احكي شوي") == 200
         message = _next(socket, "message")
         assert message["text"] == "هو نايم هسا بقدر احكي شوي"
         socket.send(json.dumps({"type": "ack", "handoff": card["id"], "seq": message["seq"]}))
         assert phone.heard(wait=0.5) == [], "the bot spoke over the counsellor"
-    sent = counsellor.write(card["id"], "معك ريم من الفريق. خذي وقتك.", claimed["epoch"])
-    assert sent.json()["state"] in ("sent", "queued")
-    assert phone.heard() == ["معك ريم من الفريق. خذي وقتك."]
 
     other = Counsellor(stack)
     refused = other.http.post(f"/handoffs/{card['id']}/claim", json={})
@@ -50,6 +55,8 @@ def test_a_red_talk_reaches_a_counsellor_and_her_answer_reaches_the_phone(stack:
         f"/handoffs/{card['id']}/close", json={"epoch": claimed["epoch"], "outcome": "helped"}
     )
     assert closed.status_code == 200, closed.text
+    (ended,) = phone.heard()
+    assert says(ended, "talk_closed", country)
     late = counsellor.write(card["id"], "بعدك هون؟", claimed["epoch"])
     assert late.status_code == 409
     assert phone.heard(wait=0.7) == []

@@ -29,6 +29,10 @@ export class Talk {
     const epoch = Number(card.dataset.epoch);
     const changed = epoch !== this.epoch;
     this.epoch = epoch;
+    if (!this.over) {
+      this.element.querySelector(".not-now-warning").hidden = card.dataset.notNow === undefined;
+      this.element.querySelector(".bot-goes-on").hidden = card.dataset.answered !== undefined;
+    }
     if (card.dataset.state === "left") this.left();
     else if (changed) this.watch();
   }
