@@ -20,9 +20,10 @@ from api.conversations.store import ConversationStore, StoreUnavailable
 from api.database import Database, DatabaseUnavailable
 from api.handoffs import repeats
 from api.handoffs.addresses import ReplyAddresses
+from api.handoffs.tickets import waiting_by_band
 from api.observability.errors import report
 from api.observability.logs import warn
-from api.observability.metrics import ERASURE_OLDEST
+from api.observability.metrics import ERASURE_OLDEST, OPEN_TICKETS
 from api.outbox import Outbox
 from api.scripts.current import Releases
 from api.scripts.render import Audience, render
@@ -88,8 +89,10 @@ class Duties:
         repeats.destroy_old(self.keys, now)
 
     async def measure(self) -> None:
-        """The age of the oldest thing the provider still has of us."""
+        """Who waits, by band, and the age of the oldest thing the provider still has of us."""
         now = self.clock()
+        for band, count in (await self.database.read(waiting_by_band)).items():
+            OPEN_TICKETS.labels(band).set(count)
         age = await self.database.read(lambda c: erasure.oldest_age(c, now))
         ERASURE_OLDEST.set(age or 0.0)
         if age is not None and age > erasure.ALARM_AGE_S:

@@ -44,6 +44,7 @@ from api.observability.logs import warn
 from api.outbox import Outbox
 from api.record import IDLE_CLOSES_S, Record
 from api.scripts.current import Releases
+from api.scripts.numbers import VARIANTS
 from api.scripts.render import Audience, merge, render_with_codes, variant_for
 from api.scripts.required import NEUTRAL_TEXTS
 from safety.danger import find_danger
@@ -631,11 +632,21 @@ class Line:
             await self._d.store.finish(arrival)
 
     async def _recognise(self, message: Message, person: str, record: Record) -> bool:
-        """Looked up for every message of a talk's opening, so that timing tells nothing."""
+        """Looked up for every message of a talk's opening, so that timing tells nothing.
+
+        Whoever comes back is spoken to in the wording they had, and the word holds for another quarter.
+        """
         if record.good_time:
             return False
         folded, now = fold(message.body.reveal()), self._d.clock()
-        return await self._try_read(lambda c: safewords.recognise(c, self._d.keys, person, folded, now)) is not None
+        kept = await self._try_read(lambda c: safewords.recognise(c, self._d.keys, person, folded, now))
+        if kept is None:
+            return False
+        if kept.get("variant") in VARIANTS:
+            record.variant = kept["variant"]
+            record.language = "en" if record.variant == "en" else "ar"
+        await self._try_write(lambda c: safewords.renew(c, self._d.keys, person, folded, now))
+        return True
 
     async def _make_safe_word(self, who: _Who, record: Record) -> dict[str, str]:
         made = await self._try_write(

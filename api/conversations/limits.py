@@ -26,28 +26,3 @@ class Window:
 
 PER_NUMBER = (Window(seconds=20, soft=15, hard=25), Window(seconds=600, soft=100, hard=200))
 """Issue 2, Bad input: 25 messages in 20 s. People in distress send many short lines: fifteen in 20 s are still served."""
-
-
-class Overall:
-    """A token bucket for one gateway: above it, everybody gets the static reply at once rather than some nothing.
-
-    Args:
-        per_second: turns a second that may go to the engine in the long run.
-        burst: how many may come at once.
-    """
-
-    def __init__(self, per_second: float, burst: int) -> None:
-        if per_second <= 0 or burst < 1:
-            raise ValueError("a bucket needs a rate and room for one")
-        self._per_second, self._burst = per_second, float(burst)
-        self._tokens, self._at = float(burst), 0.0
-
-    def admits(self, now: float) -> bool:
-        """Whether one more may pass at ``now`` (seconds of any clock that does not jump back)."""
-        if now > self._at:
-            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_second)
-            self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True

@@ -204,6 +204,14 @@ def open_ticket_of(connection: sa.Connection, person: str, channel: str, *, lock
     return as_ticket(row) if row else None
 
 
+def waiting_by_band(connection: sa.Connection) -> dict[str, int]:
+    """How many people wait unclaimed, for every band."""
+    rows = connection.execute(
+        sa.select(tickets.c.band, sa.func.count().label("n")).where(tickets.c.state == "queued").group_by(tickets.c.band)
+    )
+    return dict.fromkeys(BANDS, 0) | {row.band: row.n for row in rows}
+
+
 def note_inbound(connection: sa.Connection, ticket_id: str, now: float) -> None:
     """The person wrote: the channel's reply window starts again."""
     connection.execute(

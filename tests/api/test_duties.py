@@ -14,9 +14,12 @@ from api.conversations import owed
 from api.conversations.tombstones import defer_wipe
 from api.database import DatabaseUnavailable
 from api.duties import Duties
-from api.observability.metrics import REGISTRY
+from api.handoffs import claims
+from api.handoffs.tickets import open_handoff
+from api.observability.metrics import OPEN_TICKETS, REGISTRY
 from tests.fixtures_line import OURS, SALMA, Rig, rig_on, words_of
 from tests.fixtures_redis import RedisServer, start_redis
+from tests.fixtures_staff import new_id, wish
 
 PERSON = "e" * 32
 MARK = "f" * 32
@@ -161,3 +164,18 @@ async def test_a_debt_that_cannot_be_said_harms_no_other(rig: Rig, monkeypatch: 
     rig.provider.before = once
     await duties_of(rig).say_what_is_owed()
     assert len(rig.provider.sent) == 1 and await rig.debts() == 0
+
+
+async def test_who_waits_is_counted_by_band(rig: Rig) -> None:
+    def waiting() -> dict[str, float]:
+        [gauge] = OPEN_TICKETS.collect()
+        return {sample.labels["band"]: sample.value for sample in gauge.samples}
+
+    ticket = await rig.database.write(
+        lambda c: open_handoff(c, wish(band="RED"), new_id=new_id(), now=rig.clock())
+    )
+    await duties_of(rig).measure()
+    assert (waiting()["RED"], waiting()["HIGH"]) == (1, 0)
+    await rig.database.write(lambda c: claims.claim(c, ticket.id, staff="s1", now=rig.clock()))
+    await duties_of(rig).measure()
+    assert waiting()["RED"] == 0

@@ -15,6 +15,7 @@ from api.channels.address import parse_address
 from api.channels.twilio.client import ProviderRefused, Reason
 from api.conversations import safewords
 from api.conversations.identity import person_of
+from api.conversations.keys import quarter_of
 from api.conversations.optouts import has_opted_out
 from api.conversations.store import StoreUnavailable
 from api.database import Database, DatabaseUnavailable
@@ -764,6 +765,23 @@ async def test_a_safe_word_brings_back_what_was_agreed_and_only_at_the_opening(r
     await rig.to_the_talk()
     await rig.say(made.words)
     assert [facts["safe_word"] for *_, facts in rig.engine.asked] == [True, False, False]
+
+
+async def test_who_comes_back_is_spoken_to_in_the_wording_they_had_and_the_word_holds_on(rig: Rig) -> None:
+    made = await rig.database.write(lambda c: safewords.make(c, rig.keys, PERSON, {"variant": "en"}, rig.clock(), fold))
+    made_in = quarter_of(rig.clock())
+    while quarter_of(rig.clock()) == made_in:
+        await rig.wait(86400)
+    for days in (3, 60):  # in the two weeks in which the old quarter still counts, then long after them
+        await rig.wait(days * 86400)
+        rig.engine.outcomes = [turn("safe_word_back")]
+        await rig.say(made.words)
+        assert rig.provider.bodies[-1] == words_of("safe_word_back", "en")
+        await rig.say("0")
+    assert rig.engine.asked[-1][2]["safe_word"] is True
+    await rig.wait(182 * 86400)
+    await rig.say(made.words)
+    assert rig.engine.asked[-1][2]["safe_word"] is False, "a word nobody uses lapses"
 
 
 async def test_a_safe_word_is_told_once_and_known_again(rig: Rig) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from conversation_parts import ZAYNAB, Clock, MakeStore, Server
 
-from api.conversations.limits import Overall, Window
+from api.conversations.limits import Window
 from api.conversations.store import ConversationStore
 
 
@@ -54,10 +54,3 @@ async def test_the_count_is_gone_with_its_window(store: ConversationStore, serve
 def test_a_window_that_means_nothing_is_refused(numbers: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError):
         Window(*numbers)
-
-
-def test_the_overall_bucket_takes_a_burst_and_then_its_rate() -> None:
-    bucket = Overall(per_second=2, burst=3)
-    assert [bucket.admits(10.0) for _ in range(4)] == [True, True, True, False]
-    assert [bucket.admits(10.5), bucket.admits(10.5), bucket.admits(9.0)] == [True, False, False]
-    assert [bucket.admits(99.0) for _ in range(4)] == [True, True, True, False]
