@@ -210,6 +210,41 @@ def _begin_sqlite(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+_SQLITE_SAYS = {
+    "SQLITE_CANTOPEN": "the file cannot be opened: is its folder there, and may we write in it?",
+    "SQLITE_READONLY": "the file may not be written",
+    "SQLITE_NOTADB": "the file is no SQLite database",
+    "SQLITE_CORRUPT": "the file is damaged",
+    "SQLITE_BUSY": "another program holds the file",
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_IOERR": "the disk refuses",
+}
+"""By the start of the error's name, which is longer where SQLite knows more."""
+
+_POSTGRES_SAYS = {
+    "28": "the server does not let this user in",
+    "3D": "the server has no such database",
+    "42501": "this user may not do there what is needed, such as make tables",
+    "53": "the server has no room: connections, memory or disk",
+}
+"""By the start of the SQLSTATE. A server that refuses a connection gives none to its client."""
+
+
+def why(error: Exception) -> str:
+    """What is wrong with the durable store, for an operator: words of ours, for the driver's may hold the address."""
+    if isinstance(error, DatabaseUnavailable):
+        return "it does not answer any more"
+    driver = getattr(error, "orig", None)
+    kind = type(driver or error).__name__
+    code = getattr(driver, "sqlite_errorname", None) or getattr(driver, "sqlstate", None) or ""
+    for start, says in (_SQLITE_SAYS | _POSTGRES_SAYS).items():
+        if code.startswith(start):
+            return says
+    if isinstance(error, sa.exc.OperationalError) and kind in ("OperationalError", "ConnectionTimeout"):
+        return "no server answers there, or it does not let this user in (address, database, name, password)"
+    return f"it cannot be used as it is set ({kind})"
+
+
 def sqlite_url(path: Path) -> str:
     """The URL of an SQLite file at ``path``."""
     return f"sqlite:///{path}"

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 COUNTRIES = ("JO", "QA", "BH", "AE")
 """Countries with a pathway; ``HAMS_COUNTRY_DEFAULT`` may also be ``XX``, unknown."""
@@ -48,6 +48,17 @@ _OURS = {
     "HAMS_ENGINE_SOCKET": "the engine's unix socket",
 }
 _THEIRS = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_WHATSAPP_FROM", "TWILIO_SMS_FROM", "SENTRY_DSN")
+_STRANGERS = frozenset({
+    # Twilio's libraries and command line
+    "TWILIO_API_KEY", "TWILIO_API_KEY_SID", "TWILIO_API_SECRET", "TWILIO_API_KEY_SECRET", "TWILIO_EDGE", "TWILIO_REGION",
+    "TWILIO_PROFILE", "TWILIO_PHONE_NUMBER", "TWILIO_MESSAGING_SERVICE_SID", "TWILIO_WORKSPACE_SID",
+    # Sentry's libraries and command line; SENTRY_SPOTLIGHT gets a line of its own
+    "SENTRY_AUTH_TOKEN", "SENTRY_DEBUG", "SENTRY_DIST", "SENTRY_ENVIRONMENT", "SENTRY_LOG_LEVEL", "SENTRY_ORG",
+    "SENTRY_PROJECT", "SENTRY_PROPERTIES", "SENTRY_RELEASE", "SENTRY_SPOTLIGHT", "SENTRY_URL",
+})  # fmt: skip
+"""What other tools read: some are near a name of ours, and nobody meant ours by them."""
+_NEAR = 0.7
+"""How like one of ours (``difflib``) a name is that was meant for it: the shared prefix counts, so not too low."""
 _TEST_PREFIX = "HAMS_TEST_"
 """Read by the test suite, never by the product."""
 
@@ -255,15 +266,15 @@ def socket_folder(var: Path) -> Path:
 
 
 def _refuse_unknown_names(given: Mapping[str, str]) -> None:
+    """A name of ours must be one we know; of the names other tools share with us only a likely slip is refused."""
     for name in given:
-        if not name.startswith("HAMS_") or name in _OURS or name.startswith(_TEST_PREFIX):
-            continue
-        close = difflib.get_close_matches(name, _OURS, n=1)
-        raise SettingsError(name, f"no such setting; did you mean {close[0]}?" if close else "no such setting")
-    for name in given:
-        if name.startswith("TWILIO_") and name not in _THEIRS:
-            close = difflib.get_close_matches(name, _THEIRS, n=1, cutoff=0.85)
-            if close and close[0] not in given:
+        if name.startswith("HAMS_") and name not in _OURS and not name.startswith(_TEST_PREFIX):
+            close = difflib.get_close_matches(name, _OURS, n=1)
+            raise SettingsError(name, f"no such setting; did you mean {close[0]}?" if close else "no such setting")
+        if name.startswith(("TWILIO_", "SENTRY_")) and name not in _THEIRS and name not in _STRANGERS:
+            family = [known for known in _THEIRS if known.startswith(name[:7])]
+            close = difflib.get_close_matches(name, family, n=1, cutoff=_NEAR)
+            if close:
                 raise SettingsError(name, f"no such setting; did you mean {close[0]}?")
 
 
@@ -344,14 +355,20 @@ def _redis_url(name: str, given: Mapping[str, str]) -> str | None:
     if value is None:
         return None
     if value.startswith("unix://"):
-        path = urlsplit(value).path
-        if not path.startswith("/") or path == "/":
+        parts = urlsplit(value)
+        if not parts.path.startswith("/") or parts.path == "/":
             raise SettingsError(name, "must name an absolute socket path after unix://")
-        return value
-    parts = _url(name, value, ("redis", "rediss", "unix"))
-    # threats.md: TLS outside loopback
-    if parts.scheme == "redis" and not is_loopback(parts.hostname or ""):
-        raise SettingsError(name, "must be rediss:// (TLS) for a server that is not on this machine")
+        databases = []
+    else:
+        parts = _url(name, value, ("redis", "rediss", "unix"))
+        # threats.md: TLS outside loopback
+        if parts.scheme == "redis" and not is_loopback(parts.hostname or ""):
+            raise SettingsError(name, "must be rediss:// (TLS) for a server that is not on this machine")
+        databases = [parts.path[1:]] if parts.path not in ("", "/") else []
+    # redis-py takes a path that is no number for database 0, and says nothing
+    databases += parse_qs(parts.query, keep_blank_values=True).get("db", [])
+    if not all(re.fullmatch(r"[0-9]{1,4}", database) for database in databases):
+        raise SettingsError(name, "must name its database by a number, such as /0 at the end (or ?db=0)")
     return value
 
 

@@ -330,21 +330,11 @@ def product(settings: Settings, model: Path, listener: socket.socket, environ: M
             lambda: answers(engine_socket, "/ready"),
         )
     )
+    standin: list[Part] = []
     if settings.builtin_standin:
         port = _free_port()
         settings = replace(settings, twilio_api_url=f"http://127.0.0.1:{port}")
-        parts.append(
-            Part(
-                "stand-in provider",
-                (
-                    sys.executable, "-m", "api.channels.standin", "--port", str(port),
-                    "--account-sid", settings.twilio_account_sid, "--auth-token", settings.twilio_auth_tokens[0],
-                    "--webhook", f"{settings.public_url}/webhooks/twilio/message",
-                ),
-                {**plain, "HOME": str(home)},
-                lambda: listens(("127.0.0.1", port)),
-            )
-        )  # fmt: skip
+        standin.append(_standin(settings, port, {**plain, "HOME": str(home)}))
     host = urlsplit(addresses(settings)[0]).hostname or "127.0.0.1"
     parts.append(
         Part(
@@ -360,8 +350,24 @@ def product(settings: Settings, model: Path, listener: socket.socket, environ: M
             needs=parts[0].name if parts[0].name == "Redis" else "",
         )
     )  # fmt: skip
+    # Last, so stopped first: it lets the phones on the screen go, whose waiting would hold up the gateway's end. What
+    # the gateway might still send to it is lost with it anyway.
+    parts += standin
     _write_addresses(run, settings, embedded)
     return parts
+
+
+def _standin(settings: Settings, port: int, environ: Mapping[str, str]) -> Part:
+    """The provider of a demo. Its token goes by environment: a command line is for every user of the machine to read."""
+    return Part(
+        "stand-in provider",
+        (
+            sys.executable, "-m", "api.channels.standin", "--quiet", "--port", str(port),
+            "--account-sid", settings.twilio_account_sid, "--webhook", f"{settings.public_url}/webhooks/twilio/message",
+        ),
+        {**environ, "TWILIO_AUTH_TOKEN": settings.twilio_auth_tokens[0]},
+        lambda: listens(("127.0.0.1", port)),
+    )  # fmt: skip
 
 
 def _write_addresses(run: Path, settings: Settings, embedded: bool) -> None:

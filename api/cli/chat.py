@@ -24,6 +24,7 @@ from pathlib import Path
 from api.channels.simulator import SimulatedPhones, StandInUnreachable
 from api.cli.model import ensure_model
 from api.cli.say import ROOT, Failure, say
+from api.cli.stores import refuse_a_redis_that_does_not_answer
 from api.settings import Settings, load_settings
 from safety.message_text import MessageText
 
@@ -101,6 +102,7 @@ def _running_demo(settings: Settings) -> Iterator[str]:
         return
     if not settings.demo:
         raise Failure("nothing runs, and with a provider account set no demo is started; start ./hams up first")
+    refuse_a_redis_that_does_not_answer(settings)
     model = ensure_model(settings.var)
     with tempfile.TemporaryDirectory(prefix="hams-chat-") as folder:
         say("starting a demo for this talk …")

@@ -213,7 +213,7 @@ def throwaway_postgres(programs: Path) -> Iterator[str]:
             process = subprocess.Popen(server, stdout=output, stderr=output, env=environ, cwd=folder)
             try:
                 until = time.monotonic() + 30
-                while not (Path(folder) / ".s.PGSQL.5432").exists():
+                while not _takes_connections(Path(data)):
                     if process.poll() is not None or time.monotonic() > until:
                         raise Failure("PostgreSQL did not start")
                     time.sleep(0.05)
@@ -224,6 +224,14 @@ def throwaway_postgres(programs: Path) -> Iterator[str]:
                     process.wait(5)
                 process.kill()
                 process.wait()
+
+
+def _takes_connections(data: Path) -> bool:
+    """True once the server has written so: its socket is there before that, and refuses."""
+    with contextlib.suppress(FileNotFoundError):
+        lines = (data / "postmaster.pid").read_text().splitlines()
+        return len(lines) >= 8 and lines[7].strip() == "ready"
+    return False
 
 
 def _unprivileged() -> pwd.struct_passwd:

@@ -26,6 +26,7 @@ def up(
     With no settings it runs in demo mode: a simulated phone, a console, and staff whose sign-in is printed.
     """
     from api.cli.model import ensure_model
+    from api.cli.stores import refuse_stores_that_do_not_answer
     from api.settings import load_settings
     from api.supervisor import CannotStart, bind, harden_this_process, only_one
 
@@ -42,6 +43,7 @@ def up(
         # said before a training that would be for nothing
         with only_one(settings.run):
             bind(settings.host, settings.port).close()
+            refuse_stores_that_do_not_answer(settings)
     except CannotStart as problem:
         raise Failure(str(problem)) from None
     model = ensure_model(settings.var)

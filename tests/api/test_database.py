@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from api.conversations.tombstones import pending_wipes
-from api.database import Database, DatabaseUnavailable, _harden_sqlite, metadata, sqlite_url
+from api.database import Database, DatabaseUnavailable, _harden_sqlite, metadata, sqlite_url, why
 from tests.fixtures_line import ROOT
 from tests.fixtures_staff import POSTGRES_URL, databases
 
@@ -204,3 +204,38 @@ async def test_closing_finishes_what_waits(tmp_path: Path) -> None:
         await asyncio.to_thread(database.close)
         await asyncio.gather(*waiting)
         assert len(await people(other)) == 30
+
+
+def opening(url: str) -> str:
+    """What an operator is told of a URL with which nothing can be done."""
+    database = Database(url)
+    try:
+        with pytest.raises(sa.exc.SQLAlchemyError) as refused, database.engine.connect():
+            pass
+    finally:
+        database.close()
+    return why(refused.value)
+
+
+def test_an_operator_is_told_what_is_wrong_with_a_file_and_not_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "hush.db").write_text("no database at all, and longer than the head of one: " * 20)
+    assert opening(sqlite_url(tmp_path / "hush.db")) == "the file is no SQLite database"
+    missing = opening(sqlite_url(tmp_path / "hush" / "x.db"))
+    assert missing == "the file cannot be opened: is its folder there, and may we write in it?"
+
+
+def test_an_operator_is_told_that_no_server_answers_and_no_password() -> None:
+    said = opening("postgresql://u:hush@127.0.0.1:1/hams")
+    assert said.startswith("no server answers there") and "hush" not in said
+    assert why(DatabaseUnavailable("OperationalError")) == "it does not answer any more"
+
+
+@pytest.mark.parametrize(
+    ("state", "said"), [("42501", "this user may not do there"), ("3D000", "the server has no such database"), ("28P01", "the server does not let")]
+)
+def test_a_server_that_refuses_says_why_by_its_code(state: str, said: str) -> None:
+    class Refused(Exception):
+        sqlstate = state
+
+    assert why(sa.exc.ProgrammingError("SELECT hush", {}, Refused("hush"))).startswith(said)
+    assert why(sa.exc.ArgumentError("hush")) == "it cannot be used as it is set (ArgumentError)"

@@ -142,7 +142,8 @@ WRONG = [
     *(("HAMS_COUNTRY_DEFAULT", country) for country in ("US", "Jordan", "+962", "JO,QA")),
     *(("HAMS_REDIS_URL", url) for url in (
         "localhost:6379", "http://127.0.0.1", "redis://", "redis://:hush@10.0.0.5:6379/0", "redis://127.0.0.1:0",
-        "unix://", "unix://relative.sock", "unix:///",
+        "unix://", "unix://relative.sock", "unix:///", "redis://127.0.0.1:6379/abc", "redis://127.0.0.1/0/1",
+        "redis://127.0.0.1/-1", "redis://127.0.0.1/0?db=hush", "unix:///run/redis.sock?db=", "redis://127.0.0.1/٣",
     )),
     ("HAMS_REDIS_DOCTOR_URL", "redis://doctor:hush@r.example"),
     *(("HAMS_DATABASE_URL", url) for url in (
@@ -212,10 +213,34 @@ def test_a_setting_like_no_other_is_refused_too(tmp_path: Path) -> None:
         load(tmp_path, HAMS_XYZZY="1")
 
 
-def test_a_misspelt_provider_setting_is_noticed_and_a_stranger_is_left_alone(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"did you mean TWILIO_AUTH_TOKEN\?"):
-        load(tmp_path, TWILIO_ACCOUNT_SID=SID, TWILIO_AUTH_TOKENS="x")
-    load(tmp_path, **LIVE, TWILIO_REGION="ie1", PATH="/bin")
+@pytest.mark.parametrize(
+    ("typo", "meant"),
+    [
+        ("TWILIO_AUTH_TOKENS", "TWILIO_AUTH_TOKEN"),
+        ("TWILIO_TOKEN", "TWILIO_AUTH_TOKEN"),
+        ("TWILIO_SID", "TWILIO_ACCOUNT_SID"),
+        ("TWILIO_SMS_FORM", "TWILIO_SMS_FROM"),
+        ("TWILIO_FOO", "TWILIO_SMS_FROM"),
+        ("TWILIO_WHATSAPP_NUMBER", "TWILIO_WHATSAPP_FROM"),
+        ("SENTRY_DNS", "SENTRY_DSN"),
+        ("SENTRY_DSN_URL", "SENTRY_DSN"),
+    ],
+)
+def test_a_misspelt_setting_of_a_provider_is_refused_even_beside_the_right_one(
+    tmp_path: Path, typo: str, meant: str
+) -> None:
+    for beside in ({}, {**LIVE, "TWILIO_SMS_FROM": "+97317000001", "SENTRY_DSN": "https://key@s.example/4"}):
+        with pytest.raises(SettingsError, match=f"^{typo}: no such setting; did you mean {meant}\\?$"):
+            load_settings({**beside, typo: "hush"}, tmp_path)
+
+
+def test_what_other_tools_read_is_left_alone(tmp_path: Path) -> None:
+    theirs = (
+        "TWILIO_REGION", "TWILIO_EDGE", "TWILIO_API_KEY", "TWILIO_API_SECRET", "TWILIO_PHONE_NUMBER", "TWILIO_VERIFY_SERVICE_SID",
+        "SENTRY_AUTH_TOKEN", "SENTRY_ORG", "SENTRY_URL", "SENTRY_DEBUG", "SENTRY_DIST", "SENTRY_ENVIRONMENT", "SENTRY_RELEASE",
+        "SENTRY_TRACES_SAMPLE_RATE",
+    )  # fmt: skip
+    assert load(tmp_path, **dict.fromkeys(theirs, "x"), PATH="/bin").demo
 
 
 def test_a_test_may_have_names_of_its_own(tmp_path: Path) -> None:
@@ -286,6 +311,7 @@ def test_one_sender_for_everybody(tmp_path: Path) -> None:
         ("HAMS_REDIS_URL", "redis://:p@localhost"),
         ("HAMS_REDIS_URL", "redis://[::1]:6379"),
         ("HAMS_REDIS_URL", "rediss://u:p@redis.example:6380/1"),
+        ("HAMS_REDIS_URL", "redis://127.0.0.1:6379/?db=12"),
         ("HAMS_REDIS_URL", "unix://u:p@/run/redis.sock?db=0"),
         ("HAMS_DATABASE_URL", "postgresql://u:p@db.example/hams?sslmode=verify-full"),
         ("HAMS_DATABASE_URL", "postgresql+psycopg://u@/hams?host=/run/postgresql"),

@@ -252,21 +252,37 @@ def secrets_of(environ: dict[str, str]) -> set[str]:
     return {name for name in environ if name.startswith(("HAMS_", "TWILIO_", "SENTRY"))}
 
 
-def test_a_demo_is_made_of_four_parts_and_only_the_gateway_is_told_secrets(tmp_path: Path) -> None:
+def test_a_demo_is_made_of_four_parts_each_told_only_the_secrets_it_needs(tmp_path: Path) -> None:
     settings = load_settings({"HAMS_VAR": str(tmp_path / "var")}, ROOT)
     with bind("127.0.0.1", 0) as listener:
         parts = {part.name: part for part in product(settings, Path("/model"), listener, {"PATH": "/bin", "HAMS_X": "1"})}
-        assert list(parts) == ["Redis", "engine", "stand-in provider", "gateway"]
-        for name, part in parts.items():
-            assert bool(secrets_of(dict(part.environ))) is (name == "gateway")
+        # last started, first stopped: the stand-in lets go of the phones that wait before the gateway is asked to end
+        assert list(parts) == ["Redis", "engine", "gateway", "stand-in provider"]
+        assert {name: secrets_of(dict(part.environ)) for name, part in parts.items() if name != "gateway"} == {
+            "Redis": set(), "engine": set(), "stand-in provider": {"TWILIO_AUTH_TOKEN"},
+        }  # fmt: skip
         told = parts["gateway"].environ
+        assert parts["stand-in provider"].environ["TWILIO_AUTH_TOKEN"] == told["TWILIO_AUTH_TOKEN"]
         assert told["HAMS_MODE"] == "demo" and told["HAMS_REDIS_URL"].startswith("unix://hams:")
         assert told["HAMS_TWILIO_API_URL"].startswith("http://127.0.0.1:")
         assert "--no-access-log" in parts["gateway"].argv
         assert parts["gateway"].passes == (listener.fileno(),)
-        for part in parts.values():
-            assert told["HAMS_SECRET_KEYS"] not in " ".join(part.argv)
-            assert told["TWILIO_AUTH_TOKEN"] not in repr(part)
+        for part in parts.values():  # a command line is for every user of the machine to read
+            for secret in (told["HAMS_SECRET_KEYS"], told["TWILIO_AUTH_TOKEN"]):
+                assert secret not in " ".join(part.argv) and secret not in repr(part)
+
+
+def test_the_stand_in_a_demo_starts_says_nothing_of_its_own(tmp_path: Path) -> None:
+    settings = load_settings({"HAMS_VAR": str(tmp_path)}, ROOT)
+    with bind("127.0.0.1", 0) as listener:
+        standin = product(settings, Path("/model"), listener, {"PATH": os.environ["PATH"]})[-1]
+    with subprocess.Popen(standin.argv, env=dict(standin.environ), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        until = time.monotonic() + 20
+        while not standin.ready() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert standin.ready()
+        process.terminate()
+        assert process.communicate(timeout=10) == (b"", None)
 
 
 def test_with_servers_of_its_own_the_product_starts_none(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--webhook", required=True, metavar="URL", help="the gateway's /webhooks/twilio/message")
     parser.add_argument("--public-url", metavar="URL", help="the gateway's HAMS_PUBLIC_URL where it is not the webhook's")
     parser.add_argument("--redaction", action="store_true", help="the account has Message Redaction")
+    parser.add_argument("--quiet", action="store_true", help="do not print the address: whoever starts it chose it")
     chosen = parser.parse_args(arguments)
     tokens = [token.strip() for token in chosen.auth_token.split(",") if token.strip()]
     if not tokens:
@@ -36,12 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     standin = StandIn(
         chosen.account_sid, tokens, chosen.webhook, public_url=chosen.public_url, redaction=chosen.redaction
     )
-    asyncio.run(_serve(standin, chosen.port, chosen.uds))
+    asyncio.run(_serve(standin, chosen.port, chosen.uds, quiet=chosen.quiet))
     return 0
 
 
-async def _serve(standin: StandIn, port: int | None, uds: str | None) -> None:
-    # no access log: it would hold numbers; no long goodbye: a phone waiting for a message must not hold up the end
+async def _serve(standin: StandIn, port: int | None, uds: str | None, *, quiet: bool) -> None:
+    # no access log: it would hold numbers; no long goodbye: a fault that delays an answer must not hold up the end
     runner = web.AppRunner(standin.app(), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     site: web.BaseSite = web.UnixSite(runner, uds) if uds else web.TCPSite(runner, "127.0.0.1", port)
@@ -49,9 +50,10 @@ async def _serve(standin: StandIn, port: int | None, uds: str | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    where = uds or f"http://127.0.0.1:{runner.addresses[0][1]}"
-    sys.stdout.write(json.dumps({"ready": where}) + "\n")
-    sys.stdout.flush()
+    if not quiet:
+        where = uds or f"http://127.0.0.1:{runner.addresses[0][1]}"
+        sys.stdout.write(json.dumps({"ready": where}) + "\n")
+        sys.stdout.flush()
     await stop.wait()
     await runner.cleanup()
 

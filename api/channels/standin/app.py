@@ -68,6 +68,7 @@ class StandIn:
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
         self._arrived = asyncio.Condition()
+        self._ending = False
         self._http: aiohttp.ClientSession | None = None
 
     def app(self) -> web.Application:
@@ -90,6 +91,7 @@ class StandIn:
         app.router.add_post("/standin/pace", self._set_pace)
         app.router.add_post("/standin/reset", self._reset)
         app.on_startup.append(self._start)
+        app.on_shutdown.append(self._let_phones_go)
         app.on_cleanup.append(self._stop)
         return app
 
@@ -362,7 +364,7 @@ class StandIn:
         if wait > 0 and not new():
             try:
                 async with self._arrived:
-                    await asyncio.wait_for(self._arrived.wait_for(lambda: bool(new())), wait)
+                    await asyncio.wait_for(self._arrived.wait_for(lambda: self._ending or bool(new())), wait)
             except TimeoutError:
                 pass
         found = new()
@@ -445,6 +447,12 @@ class StandIn:
             timeout=aiohttp.ClientTimeout(total=WEBHOOK_TIMEOUT_S), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False,
             connector=aiohttp.TCPConnector(limit=256),
         )
+
+    async def _let_phones_go(self, _: web.Application) -> None:
+        """Answer every phone that waits, with nothing: whoever asked for it is being stopped too, and waits for us."""
+        self._ending = True
+        async with self._arrived:
+            self._arrived.notify_all()
 
     async def _stop(self, _: web.Application) -> None:
         for task in list(self._tasks):

@@ -258,6 +258,27 @@ async def test_it_runs_as_a_process_of_its_own_and_writes_no_file(tmp_path: Path
     assert [path.name for path in tmp_path.iterdir() if path.name != "p.sock"] == []
 
 
+async def test_a_phone_that_waits_is_let_go_at_once_when_it_is_stopped(tmp_path: Path) -> None:
+    """A gateway that is stopped too waits for that answer; cut off instead, it would say so in lines nobody needs."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "api.channels.standin", "--port", "0", "--account-sid", ACCOUNT, "--webhook", "http://127.0.0.1:9/",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "TWILIO_AUTH_TOKEN": TOKEN},
+    )
+    assert process.stdout is not None
+    url = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))["ready"]
+    phones = SimulatedPhones(url)
+    waiting = [asyncio.create_task(phones.received(f"+96279000000{number}", wait_s=25)) for number in range(3)]
+    await asyncio.sleep(0.3)
+    process.terminate()
+    began = asyncio.get_running_loop().time()
+    assert await asyncio.gather(*waiting) == [[], [], []]
+    assert asyncio.get_running_loop().time() - began < 0.8  # it cuts off after a second what it cannot answer
+    assert await asyncio.wait_for(process.wait(), 10) == 0
+    assert await process.stdout.read() == b""
+    await phones.close()
+
+
 def test_the_judge_itself_refuses_what_is_not_published() -> None:
     """Positive controls: a judge that lets everything pass would prove nothing."""
     good = b"To=%2B962790000001&From=%2B1415&Body=x&ValidityPeriod=60"

@@ -109,7 +109,8 @@ def test_a_database_that_is_away_is_one_line_without_its_password(tmp_path: Path
     url = "postgresql://u:hush@127.0.0.1:1/hams"
     status, out, error = hams(tmp_path / "var", "staff", "add", "amal", "--role", "admin", HAMS_DATABASE_URL=url)
     assert (status, out) == (1, "")
-    assert error == "hams: HAMS_DATABASE_URL: the database cannot be used (OperationalError)\n"
+    assert error.startswith("hams: HAMS_DATABASE_URL: no server answers there") and error.count("\n") == 1
+    assert "hush" not in error and "127.0.0.1" not in error
 
 
 def test_doctor_prints_findings_and_the_same_as_json(tmp_path: Path) -> None:
