@@ -7,9 +7,11 @@ questions (is it a good time for the rules of this talk? shall a person be broug
 
 from __future__ import annotations
 
-from actions.talk import Talk
+from collections.abc import Sequence
+
+from actions.talk import FIT_OTHERS, Talk, is_about_others
 from actions.turn import Turn
-from safety.screening import Instruments, choose_sets, evaluate, gather_facts, next_item, offer_due
+from safety.screening import Answers, Instruments, choose_sets, evaluate, gather_facts, next_item, offer_due
 
 CHOICES: dict[str, str] = {
     "phone": "phone_check",
@@ -25,6 +27,10 @@ CHOICES: dict[str, str] = {
 """A choice and the text that asks it."""
 
 RANK = {"": 0, "ELEVATED": 1, "HIGH": 2, "RED": 3}
+
+
+CARE_BEFORE_POLICE = "health_and_counselling_before_police"
+"""The care code (``scripts/screening/self_harm.yml``) of a set whose findings are met with care first."""
 
 
 def flag_handoff(turn: Turn, band: str, reasons: list[str]) -> None:
@@ -82,46 +88,90 @@ def advance(turn: Turn, instruments: Instruments) -> None:
     outcome = evaluate(instruments, talk.answers, facts)
     talk.minor = outcome.minor
     if outcome.band == "RED":
-        if talk.tell("RED") or not turn.ticket:  # a ticket that was closed since is opened again
+        first = talk.tell("RED")
+        if first or not turn.ticket:  # a ticket that was closed since is opened again
             flag_handoff(turn, "RED", list(outcome.reasons))
-        if "red_answered" in talk.told:
+        if "red_answered" in talk.told or (talk.wish and not first):
             turn.say("ticket_waiting")
+        elif talk.wish:  # a person was asked for before: the number, and nothing to ask
+            turn.say("red_waiting")
+            say_what_helps(turn, _asks_for_care(instruments, outcome.reasons))
         else:
             talk.pending = ["choice", "red"]
         return  # screening.md: RED stops at once
+    if is_about_others(talk) and not {"RED", "danger_check"} & set(talk.told):
+        talk.tell("danger_check")
+        talk.pending = ["choice", "danger_check"]
+        return
     high = outcome.band == "HIGH"
     if high:
         if RANK[talk.band] < RANK["HIGH"] or not turn.ticket:
             flag_handoff(turn, "HIGH", list(outcome.reasons))
+        say_what_helps(turn, _asks_for_care(instruments, outcome.reasons))
         if talk.tell("high") and not talk.wish:
             talk.pending = ["choice", "high"]
             return
     elif offer_due(talk.answers) and not talk.wish and talk.tell("person"):
         talk.pending = ["choice", "person"]
         return
-    waiting = next_item(instruments, tuple(talk.sets), talk.answers, declined=high, facts=facts)
+    waiting = next_item(instruments, tuple(talk.sets), _put(talk, instruments), declined=high, facts=facts)
     if waiting is not None:
         talk.pending = ["screen", *waiting]
+        return
+    if talk.disclosed and not talk.wish and not high and talk.tell("person"):  # few questions, but a person all the same
+        talk.pending = ["choice", "person"]
         return
     _close(turn, outcome.band, list(outcome.reasons))
 
 
+def say_what_helps(turn: Turn, care: bool) -> None:
+    """Beside a HIGH or RED ticket: who works with young people, and what eases the wish to die. Each once."""
+    if turn.talk.minor and turn.talk.tell("children_queue"):
+        turn.say("children_queue")
+    if (care or "self_harm" in turn.talk.flags) and not is_about_others(turn.talk) and turn.talk.tell("self_harm_care"):
+        turn.say("self_harm_care")
+
+
+def care_is_due(talk: Talk, instruments: Instruments) -> bool:
+    """Whether what was answered so far asks for care before anything else."""
+    return _asks_for_care(instruments, evaluate(instruments, talk.answers, _facts(talk, instruments)).reasons)
+
+
+def _asks_for_care(instruments: Instruments, reasons: Sequence[str]) -> bool:
+    items = {item.id for held in instruments.sets.values() if CARE_BEFORE_POLICE in held.care for item in held.items}
+    return any(reason.removesuffix("_not_denied") in items for reason in reasons)
+
+
+def _put(talk: Talk, instruments: Instruments) -> Answers:
+    """The answers, and as skipped whatever must not be asked of somebody who tells of others' harm."""
+    if not is_about_others(talk):
+        return talk.answers
+    unfit = {name: {item.id: "skip" for item in instruments.sets[name].items if item.id not in FIT_OTHERS}
+             for name in talk.sets if name in instruments.sets}
+    return {name: {**unfit.get(name, {}), **talk.answers.get(name, {})} for name in {*unfit, *talk.answers}}
+
+
 def _choose(turn: Turn, instruments: Instruments) -> None:
     talk = turn.talk
-    for name in choose_sets(instruments, talk.said, talk.flags, _facts(talk, instruments)):
+    # a weapon or a neck in what a witness tells is not the witness's: only what is said of children chooses for them
+    flags = [f for f in talk.flags if f in ("child_at_risk", "minor_speaking")] if is_about_others(talk) else talk.flags
+    for name in choose_sets(instruments, talk.said, flags, _facts(talk, instruments)):
+        if name not in talk.sets:
+            talk.sets.append(name)
+    for name in ("now", "lethality") if talk.harmed else ():
         if name not in talk.sets:
             talk.sets.append(name)
 
 
 def _facts(talk: Talk, instruments: Instruments) -> dict[str, object]:
     """What scores beside answers: an under-18's disclosure (screening.md, last paragraph of the bands)."""
-    return gather_facts(instruments, {"minor": talk.minor}, talk.said, talk.flags)
+    return gather_facts(instruments, {"minor": talk.minor, "disclosed": talk.harmed}, talk.said, talk.flags)
 
 
 def _offer_a_person_instead(turn: Turn) -> None:
     """Information only was chosen: nothing is screened, but who discloses is offered a person once."""
     talk = turn.talk
-    if talk.said and not talk.wish and talk.tell("person"):
+    if talk.disclosed and not talk.wish and talk.tell("person"):
         talk.pending = ["choice", "person"]
 
 

@@ -13,9 +13,18 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.agenda import CHOICES, advance, alarm_matters, flag_handoff, raise_alarm, wish_for_a_person
+from actions.agenda import (
+    CHOICES,
+    advance,
+    alarm_matters,
+    care_is_due,
+    flag_handoff,
+    raise_alarm,
+    say_what_helps,
+    wish_for_a_person,
+)
 from actions.directory import RELEASES
-from actions.talk import Talk, is_disclosure
+from actions.talk import ABOUT_OTHERS, Talk, is_disclosure
 from actions.turn import Turn
 from safety.answers import read_answer
 from safety.screening import Instruments
@@ -77,16 +86,24 @@ def _read_for_this_question(turn: Turn, tracker: Tracker, instruments: Instrumen
     if pending[:1] == ["screen"] and pending[2] in instruments.items:
         options = instruments.items[pending[2]].options
         return read_answer(text, options, instruments.words) if options else None
-    return read_answer(text, (), instruments.words, proposal=True) if pending[:1] == ["choice"] else None
+    if pending[:1] != ["choice"]:
+        return None
+    said = read_answer(text, (), instruments.words, proposal=True)
+    # «بعدين» declines what is proposed; to "is there danger now?" it is no answer
+    return None if said == "no" and pending[1] in OF_FACT else said
+
+
+OF_FACT = frozenset({"phone", "danger_check"})
+"""Choices that ask what is, where the others propose something."""
 
 
 def _hear_danger(turn: Turn) -> None:
-    turn.talk.hear(turn.intent, turn.flags)
+    turn.talk.hear(turn.intent, turn.flags, turn.sure)
     if turn.alarm == "now":
         raise_alarm(turn)
     else:
         if is_disclosure(turn.intent):
-            turn.say("ack_heard")
+            turn.say(heard(turn.intent, turn.sure))
         turn.talk.tell("danger_check")
         turn.talk.pending = ["choice", "danger_check"]
 
@@ -98,6 +115,8 @@ def take_answer(turn: Turn, instruments: Instruments, answered: str) -> None:
         answered: ``yes``, ``no``, ``skip``, ``unsure`` or ``d4`` … ``d9`` for a digit.
     """
     talk = turn.talk
+    if answered == "d9" and talk.pending[:1] == ["choice"] and talk.pending[1] in BRINGS_A_PERSON:
+        answered = "yes"  # what 9 asks for is what this question offers
     if answered == "d9":  # screening.md: 9 reaches a human from any question
         _bring_a_person(turn)
         if talk.pending == ["choice", "consent"]:
@@ -153,19 +172,21 @@ def _consent(turn: Turn, instruments: Instruments, answered: str) -> None:
     talk.stage = "open" if answered == "yes" else "info"
     if talk.stage == "info":
         turn.say("information_only")
-    elif not talk.said:
+    elif not talk.disclosed:
         turn.say("ticket_waiting" if talk.wish else "menu")  # who asked for a person before the rules hears of it now
     else:
-        hear_and_go_on(turn, talk.said[-1], instruments)
+        hear_and_go_on(turn, talk.said[-1] if talk.said else "", instruments)
 
 
 def _emergency(turn: Turn, instruments: Instruments, answered: str) -> None:
     if answered == "yes":
         _bring_a_person(turn)
-    else:
-        turn.say("red_declined")
+    else:  # screening.md: skip and "don't know" never count as no
+        turn.say("red_declined" if answered == "no" else "ticket_waiting")
     turn.talk.tell("red_answered")
     turn.talk.pending = []
+    if turn.talk.stage in ("open", "info"):
+        say_what_helps(turn, care_is_due(turn.talk, instruments))
     if turn.talk.stage in ("phone", "consent"):
         advance(turn, instruments)
 
@@ -213,6 +234,8 @@ def _cancel(turn: Turn, instruments: Instruments, answered: str) -> None:
     advance(turn, instruments)
 
 
+BRINGS_A_PERSON = frozenset({"danger", "red", "high", "person"})
+
 EFFECTS = {
     "phone": _phone,
     "consent": _consent,
@@ -227,12 +250,19 @@ EFFECTS = {
 """What an answer to a choice does; the same names as ``actions.agenda.CHOICES``."""
 
 
-def hear_and_go_on(turn: Turn, intent: str, instruments: Instruments) -> None:
+def heard(intent: str, sure: bool = True) -> str:
+    """The acknowledgement that promises no questions. "It is not your fault" is for who is harmed."""
+    own = {"disclose_own_violence": "ack_heard_own", "report_for_other": "ack_heard_other"}
+    return own.get(intent, "ack_heard") if sure else "ack_heard"
+
+
+def hear_and_go_on(turn: Turn, intent: str, instruments: Instruments, sure: bool = True) -> None:
     """After a disclosure: belief first, then what comes next. Questions are promised only where one follows."""
     advance(turn, instruments)
-    if turn.talk.pending[:1] != ["screen"]:
-        turn.say_first("ack_heard")
-    elif turn.talk.minor and turn.talk.tell("ack_minor"):
+    asks = turn.talk.pending[:1] == ["screen"] or turn.talk.pending == ["choice", "danger_check"]
+    if turn.talk.minor and intent not in ABOUT_OTHERS and turn.talk.tell("ack_minor"):
         turn.say_first("ack_minor")
-    else:
+    elif intent and sure and asks:
         turn.say_first(f"ack_{intent}")
+    else:
+        turn.say_first(heard(intent, sure))

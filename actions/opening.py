@@ -13,10 +13,8 @@ from rasa_sdk.events import ActionExecuted, ActiveLoop, EventType, SessionStarte
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.agenda import flag_handoff, wish_for_a_person
+from actions.talk import Talk, is_disclosure
 from actions.turn import Turn
-
-SURE_ENOUGH = 0.45
-"""How sure the model must be for words before the good time to choose the questions asked after it."""
 
 
 class ActionSessionStart(Action):
@@ -55,7 +53,7 @@ class AskOpening(Action):
 def open_the_talk(turn: Turn) -> bool:
     """Answer one message of the opening; True when the talk goes on to questions."""
     talk = turn.talk
-    if turn.reply == "other" and turn.confidence >= SURE_ENOUGH:
+    if turn.sure and (turn.reply == "other" or is_disclosure(turn.intent)):  # «اه منيح، جوزي بيضربني» says both
         talk.hear(turn.intent, turn.flags)
     if turn.facts.get("safe_word"):
         talk.stage, talk.told = "open", [*talk.told, "phone", "consent"]
@@ -64,6 +62,9 @@ def open_the_talk(turn: Turn) -> bool:
         return True
     if turn.alarm == "now":
         return _emergency(turn)
+    if turn.intent == "wrong_number" and turn.sure and talk.stage != "new":
+        forget_wrong_number(turn)
+        return False
     if talk.stage == "urgent":
         if turn.reply == "yes":
             return _emergency(turn)
@@ -92,6 +93,13 @@ def open_the_talk(turn: Turn) -> bool:
     talk.stage = "opening"
     turn.say("opening")
     return False
+
+
+def forget_wrong_number(turn: Turn) -> None:
+    """Whoever says so may be somebody else with this phone: neutral words, and the next message meets the opening."""
+    turn.talk = Talk(variant=turn.talk.variant)
+    turn.say("wrong_number")
+    turn.if_waiting("not_now")
 
 
 def _emergency(turn: Turn) -> bool:

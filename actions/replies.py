@@ -10,8 +10,9 @@ from rasa_sdk.events import ActiveLoop, EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.agenda import advance, wish_for_a_person
-from actions.asking import hear_and_go_on
+from actions.asking import hear_and_go_on, heard
 from actions.directory import RELEASES
+from actions.opening import forget_wrong_number
 from actions.talk import violence_said
 from actions.turn import Turn
 
@@ -25,6 +26,10 @@ MENU = {
     8: ("ask_hotline",),
 }
 """Digits of the text ``menu`` (1 starts the questions, 9 is a person, 0 leaves)."""
+
+
+SURELY_ELSEWHERE = 0.6
+"""How sure the model must be to say "that is not something we can help with here": «شو اعمل» is half out of scope to it."""
 
 
 class ReplyAction(Action, ABC):
@@ -52,11 +57,11 @@ class ActionDisclosure(ReplyAction):
         return "action_disclosure"
 
     def reply(self, turn: Turn) -> list[EventType]:
-        turn.talk.hear(turn.intent, turn.flags)
+        turn.talk.hear(turn.intent, turn.flags, turn.sure)
         if turn.talk.pending[:1] == ["choice"]:  # a choice that waits is asked again first
-            turn.say("ack_heard")
+            turn.say(heard(turn.intent, turn.sure))
         else:
-            hear_and_go_on(turn, turn.intent, RELEASES.instruments(str(turn.facts.get("release") or "")))
+            hear_and_go_on(turn, turn.intent, RELEASES.instruments(str(turn.facts.get("release") or "")), turn.sure)
         return questions_follow(turn)
 
 
@@ -76,7 +81,7 @@ def start_screening(turn: Turn) -> list[EventType]:
     if talk.stage == "info":
         talk.stage, talk.pending = "consent", ["choice", "consent"]
         return questions_follow(turn)
-    if not talk.sets and not talk.said:
+    if not talk.sets and not talk.disclosed:
         talk.sets = ["now", "lethality"]
     if not talk.pending:
         advance(turn, RELEASES.instruments(str(turn.facts.get("release") or "")))
@@ -138,12 +143,18 @@ class ActionDeleteMyData(ReplyAction):
 
 
 class ActionNotSafe(ReplyAction):
-    """Somebody is near: fall silent, and meet the next message with the neutral opening."""
+    """Somebody is near, or this is a wrong number: fall silent, and meet the next message with the neutral opening."""
 
     def name(self) -> str:
         return "action_not_safe_to_talk"
 
     def reply(self, turn: Turn) -> list[EventType]:
+        if turn.intent == "wrong_number":
+            if not turn.sure:  # too little to forget a talk for
+                say_what_can_be_done(turn)
+                return questions_follow(turn)
+            forget_wrong_number(turn)
+            return [ActiveLoop("opening"), SlotSet("requested_slot", None), FollowupAction("action_listen")]
         turn.talk.stage = "new"
         turn.talk.told = [code for code in turn.talk.told if code not in ("phone", "consent")]
         turn.say("not_safe_to_talk")
@@ -211,7 +222,10 @@ class ActionChangeLanguage(ReplyAction):
     def reply(self, turn: Turn) -> list[EventType]:
         wanted = str(turn.facts.get("wanted_language") or "")
         if wanted not in ("ar", "en"):
-            turn.say("change_language")
+            if turn.sure:
+                turn.say("change_language")
+            else:
+                say_what_can_be_done(turn)
             return questions_follow(turn)
         turn.talk.variant = "en" if wanted == "en" else ""
         turn.command("set_language", variant=turn.talk.variant)
@@ -256,14 +270,35 @@ class ActionMenu(ReplyAction):
         return questions_follow(turn)
 
 
+def troubled(turn: Turn) -> bool:
+    """Whether anything was told or asked for in this talk: then nothing written is "not what we help with"."""
+    talk = turn.talk
+    return bool(turn.ticket in ("queued", "live") or talk.band or talk.wish or talk.disclosed or talk.flags or talk.sets)
+
+
+def say_what_can_be_done(turn: Turn) -> None:
+    """«شو اعمل هلأ؟», «وينك؟»: how to answer what waits, how the request stands, or a gentle menu."""
+    if turn.talk.pending:
+        turn.say("question_hint")
+    elif turn.ticket == "queued" or (turn.talk.band and not turn.ticket):
+        if "RED" in turn.talk.told:
+            turn.say("danger_bare")
+        turn.say("ticket_waiting")
+    else:
+        turn.say("not_sure")
+
+
 class ActionNotSure(ReplyAction):
-    """An honest "not sure": the waiting question with how to answer it, or a gentle menu."""
+    """An honest "not sure": the waiting question with how to answer it, how the request stands, or a gentle menu."""
 
     def name(self) -> str:
         return "action_not_sure"
 
     def reply(self, turn: Turn) -> list[EventType]:
-        turn.say("question_hint" if turn.talk.pending else "not_sure")
+        if turn.intent == "out_of_scope" and turn.confidence >= SURELY_ELSEWHERE and not (turn.talk.pending or troubled(turn)):
+            turn.say("out_of_scope")
+        else:
+            say_what_can_be_done(turn)
         return questions_follow(turn) or [FollowupAction("action_listen")]
 
 

@@ -21,6 +21,7 @@ class Talk:
         sets: screening sets in play, in the order they are asked.
         answers: what was answered so far.
         said: disclosure intents heard so far (they choose the sets; only answers score).
+        harmed: harm was told, but of which kind the model was not sure enough to say.
         flags: flags heard so far.
         pending: the question that waits for an answer: ``["screen", set, item]`` or ``["choice", id]``.
         told: outcomes and offers already said, so that none is said twice.
@@ -36,6 +37,7 @@ class Talk:
     sets: list[str] = field(default_factory=list)
     answers: Answers = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+    harmed: bool = False
     flags: list[str] = field(default_factory=list)
     pending: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
@@ -58,9 +60,16 @@ class Talk:
         """The value to keep: plain JSON, codes only."""
         return {name: getattr(self, name) for name in self.__slots__}
 
-    def hear(self, intent: str, flags: list[str]) -> None:
-        """Remember a disclosure and its flags (each once)."""
-        if is_disclosure(intent) and intent not in self.said:
+    @property
+    def disclosed(self) -> bool:
+        """Whether any harm was told in this talk."""
+        return bool(self.said) or self.harmed
+
+    def hear(self, intent: str, flags: list[str], sure: bool = True) -> None:
+        """Remember a disclosure and its flags (each once); one the model is not sure of as harm of some kind only."""
+        if is_disclosure(intent) and not sure:
+            self.harmed = True
+        elif is_disclosure(intent) and intent not in self.said:
             self.said.append(intent)
         for flag in flags:
             if flag not in self.flags:
@@ -81,6 +90,18 @@ def is_disclosure(intent: str) -> bool:
     return intent.startswith("disclose_") or intent == "report_for_other"
 
 
+ABOUT_OTHERS = frozenset({"disclose_own_violence", "report_for_other"})
+"""Who writes is not the one who is harmed: a witness, or somebody who hurts others and says so."""
+
+FIT_OTHERS = frozenset({"N2", "N4", "K1", "K2"})
+"""Questions that can be put to them; "is the person you fear with you?" is not one."""
+
+
+def is_about_others(talk: Talk) -> bool:
+    """Whether all harm told in this talk is done to somebody else than the writer."""
+    return bool(talk.said) and not talk.harmed and ABOUT_OTHERS.issuperset(talk.said)
+
+
 VIOLENCE_SETS = frozenset({"now", "lethality", "honour", "child"})
 """screening.md: any violence, honour or child indicator closes joint counselling and mediation."""
 
@@ -92,4 +113,4 @@ def violence_said(talk: Talk) -> bool:
     answered = any(
         answer == "yes" for name, items in talk.answers.items() if name in VIOLENCE_SETS for answer in items.values()
     )
-    return harmed or flagged or answered or "disclose_own_violence" in talk.said
+    return harmed or flagged or answered or talk.harmed or "disclose_own_violence" in talk.said

@@ -16,6 +16,10 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.talk import Talk
 
+SURE_ENOUGH = 0.45
+"""How sure the model must be for a disclosure to be taken at its word: for its acknowledgement, its questions, its
+reason on the ticket. Below it harm is heard, and the general questions are asked."""
+
 
 @dataclass(slots=True)
 class Turn:
@@ -58,6 +62,11 @@ class Turn:
             commands=list(tracker.get_slot("commands") or []),
             dispatcher=dispatcher,
         )
+
+    @property
+    def sure(self) -> bool:
+        """Whether the model is sure enough of the intent for words that fit only it."""
+        return self.confidence >= SURE_ENOUGH
 
     @property
     def ticket(self) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -52,6 +53,7 @@ from safety.exit import is_exit
 from safety.folding import fold
 from safety.message_text import MessageText
 from safety.optout import is_opt_in, is_opt_out
+from safety.scripts import foreign_language
 
 TICKET_KEEPS_S = 3 * 24 * 3600
 """safety.md: who waits for a person or talks to one is never hung up on; longer than the ladder and the window."""
@@ -117,6 +119,7 @@ class Line:
         self._recent: OrderedDict[str, list[str]] = OrderedDict()
         self._at_work = asyncio.Semaphore(_AT_WORK)
         self._slowed: OrderedDict[str, float] = OrderedDict()
+        self._wordings: OrderedDict[str, str] = OrderedDict()
         self._unwritten: set[asyncio.Task[None]] = set()
 
     async def receive(self, message: Message, since: float | None = None) -> str:
@@ -169,6 +172,7 @@ class Line:
             deferred = True
         now = self._d.clock()
         self._slowed.pop(who.person, None)
+        self._wordings.pop(who.person, None)
         sids = [*self._recent.pop(who.person, []), message.sid]
         opted_out = is_opt_out(message.body.reveal())
 
@@ -288,16 +292,20 @@ class Line:
                 replies, commands = [Reply("danger_bare", {}), *replies], [danger_command(who.mark)]
         elif ticket is not None and ticket.talking:
             outcome, replies, commands = await self._live(message, who, ticket, danger)
-        elif (message.has_media or message.location) and not message.body:
-            outcome, replies, commands = self._media(message, record, danger, who)
+        elif (message.has_media or message.location) and not message.body and record.good_time:
+            outcome, replies, commands = self._media(message, danger, who)
         else:
             outcome, replies, commands = await self._engine_turn(
                 message, who, record, ticket, danger, words, ahead
             )
             if message.has_media and record.good_time:  # a picture with words: the words are answered, the picture is not seen
                 replies = [*replies, Reply("media_voice", {})]
+            elif message.has_media and not message.body:  # neutral words, and the engine heard that somebody is there
+                replies = [Reply("media_voice", {}), *replies]
         if ticket is not None and not ticket.talking and not await self._passed_on(message, ticket):
             replies = [*replies, Reply("live_not_shown", {})]
+        elif ticket is not None and ticket.introduced and not ticket.talking:
+            replies = _with_somebody_there(replies)
         own = bool(commands)
         commands = [*record.undone, *commands]  # each has an id: what was obeyed is not obeyed twice
         if commands:
@@ -377,7 +385,7 @@ class Line:
                 turn = await ahead
             else:
                 safe_word = await self._recognise(message, who.person, record)
-                facts = _facts(message, who, record.release, danger, "queued" if ticket is not None else "", safe_word)
+                facts = _facts(message, who, record.release, danger, _seen_by_the_engine(ticket), safe_word)
                 turn = await self._d.engine.turn(record.engine, message.body, facts)
         except EngineUnavailable as failure:
             metrics.ENGINE_FAILURES.inc()
@@ -395,7 +403,8 @@ class Line:
         record.hear(turn.understood.dialect, turn.understood.language, words)
         # nobody is met with silence but after an exit (safety.md, "Nobody is left without an answer")
         silent = "opening" if not record.good_time else "ticket_waiting" if ticket is not None else "menu"
-        return "answered", turn.replies or (Reply(silent, {}),), [*alarm, *turn.commands]
+        replies = _in_their_language(turn.replies or (Reply(silent, {}),), message.body)
+        return "answered", replies, [*alarm, *turn.commands]
 
     async def _live(
         self, message: Message, who: _Who, ticket: Ticket, danger: str
@@ -404,7 +413,7 @@ class Line:
         theirs to ask about, who read it this moment: a question of ours would come between."""
         replies: list[Reply] = []
         if message.has_media:
-            replies.append(Reply("media_voice", {}))
+            replies.append(Reply("live_media", {}))
         elif message.location:
             replies.append(Reply("location_received", {}))
         if not await self._passed_on(message, ticket):
@@ -435,13 +444,11 @@ class Line:
         return understood.alarm
 
     def _media(
-        self, message: Message, record: Record, danger: str, who: _Who
+        self, message: Message, danger: str, who: _Who
     ) -> tuple[str, Sequence[Reply], Sequence[Mapping[str, Any]]]:
-        """Media are never fetched. Before the good time the opening is all there is to say."""
+        """Media are never fetched."""
         alarm = [danger_command(who.mark)] if danger == "now" else []
         name = "media_voice" if message.has_media else "location_received"
-        if not record.good_time:
-            return "answered", (*(Reply("danger_bare", {}) for _ in alarm), Reply("opening", {})), alarm
         return "answered", (*(Reply("danger_emergency", {}) for _ in alarm), Reply(name, {})), alarm
 
     async def _commit(
@@ -502,8 +509,12 @@ class Line:
         Returns the sids, and whether something was to be said that the provider would not or may not have taken.
         """
         release = self._d.releases.get(record.release)
+        variant = self._wordings[who.person] = self._variant(record)
+        self._wordings.move_to_end(who.person)
+        while len(self._wordings) > _RECENT_PEOPLE:
+            self._wordings.popitem(last=False)
         audience = Audience(
-            variant=self._variant(record), channel=message.channel, country=who.country, place=record.place or None,
+            variant=variant, channel=message.channel, country=who.country, place=record.place or None,
             production=self._d.production, today=datetime.fromtimestamp(self._d.clock(), UTC).date(),
         )
         bodies: list[str] = []
@@ -557,12 +568,18 @@ class Line:
         """Counts only change order and speed: said once when it begins, then silence; danger never comes here."""
         now = self._d.clock()
         sids: list[str] = []
+        looked = await self._open_ticket(who, message)
+        ticket = looked[0] if looked is not None else None
+        if arrival.over == "soft" and ticket is not None and ticket.talking:  # a person reads; only the program is slow
+            await self._passed_on(message, ticket)
+            await self._noted_and_done(message, who, arrival)
+            return "relayed"
         if arrival.over == "soft" and now - self._slowed.get(who.person, -_SLOWED_S) >= _SLOWED_S:
             self._slowed[who.person] = now
             self._slowed.move_to_end(who.person)
             while len(self._slowed) > _RECENT_PEOPLE:
                 self._slowed.popitem(last=False)
-            record = Record(release=self._d.releases.live().digest)
+            record = Record(release=self._d.releases.live().digest, variant=self._wordings.get(who.person, ""))
             sids, _ = await self._say(message, who, record, [Reply("too_fast", {})], arrival.generation, {})
             self._remember(who.person, sids)
         await self._noted_and_done(message, who, arrival, sids)
@@ -638,7 +655,7 @@ class Line:
         """
         if record.good_time:
             return False
-        folded, now = fold(message.body.reveal()), self._d.clock()
+        folded, now = _words_alone(message.body.reveal()), self._d.clock()
         kept = await self._try_read(lambda c: safewords.recognise(c, self._d.keys, person, folded, now))
         if kept is None:
             return False
@@ -650,7 +667,7 @@ class Line:
 
     async def _make_safe_word(self, who: _Who, record: Record) -> dict[str, str]:
         made = await self._try_write(
-            lambda c: safewords.make(c, self._d.keys, who.person, {"variant": record.variant}, self._d.clock(), fold)
+            lambda c: safewords.make(c, self._d.keys, who.person, {"variant": self._variant(record)}, self._d.clock(), _words_alone)
         )
         return {"safe_word": made.words} if made else {}
 
@@ -689,10 +706,42 @@ class Line:
             return None
 
 
+_WAITING = frozenset({"ticket_waiting", "request_human", "out_of_scope", "not_sure", "menu", "bot_challenge", "red_declined"})
+
+
+def _with_somebody_there(replies: Sequence[Reply]) -> Sequence[Reply]:
+    """What the bot says between the claim and the counsellor's first message: never that nobody has come yet."""
+    told: list[Reply] = []
+    for reply in replies:
+        said = Reply("live_reading", {}) if reply.name in _WAITING else reply
+        if said not in told:
+            told.append(said)
+    return told
+
+
+def _in_their_language(replies: Sequence[Reply], body: MessageText) -> Sequence[Reply]:
+    """The opening in the language of somebody who writes neither Arabic nor English, where there are words for it."""
+    foreign = foreign_language(body.reveal())
+    if not foreign:
+        return replies
+    return [Reply(f"other_language_{foreign}", {}) if reply.name == "opening" else reply for reply in replies]
+
+
+def _seen_by_the_engine(ticket: Ticket | None) -> str:
+    if ticket is None:
+        return ""
+    return "live" if ticket.state == "claimed" else "queued"
+
+
 def _honest(commands: Sequence[Mapping[str, Any]]) -> Sequence[Reply]:
     """What is said instead of a promise that could not be written down: the number where it matters, and the fault."""
     danger = any(command.get("band") == "RED" for command in commands)
     return [*([Reply("danger_bare", {})] if danger else []), Reply("degraded_open", {})]
+
+
+def _words_alone(text: str) -> str:
+    """Folded words without the full stop that a phone sets by itself: what a safe word is compared by."""
+    return " ".join(re.findall(r"\w+", fold(text)))
 
 
 def _micros(now: float) -> int:

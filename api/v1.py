@@ -41,7 +41,9 @@ from safety.message_text import MessageText
 LARGEST_BODY = 16 * 1024
 
 _TICKET_ID = re.compile(r"[0-9A-Za-z]{1,32}")
-_FORBIDDEN_IN_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+# Beside controls, what turns the order of the text around it and so may show other words than were written. The marks
+# (U+200E, U+200F, U+061C) and joiners stay: Arabic is typed with them.
+_FORBIDDEN_IN_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def source_of(connection: HTTPConnection) -> str:
@@ -548,9 +550,11 @@ def courtesy_of(before: Ticket, after: Ticket, now: float) -> Courtesy | None:
         return None
     if after.state == "claimed" and before.state == "queued":
         return "counsellor_joined"
-    if after.state == "queued" and before.talking:
+    if not before.introduced:  # who was not told of anybody misses nobody
+        return None
+    if after.state == "queued":
         return "counsellor_away"
-    return "talk_closed" if after.state == "closed" and before.talking else None
+    return "talk_closed" if after.state == "closed" else None
 
 
 def _seen(connection: sa.Connection, ticket_id: str, member: Staff) -> Ticket:

@@ -21,17 +21,22 @@ from safety.folding import fold
 Answer = str
 """``yes``, ``no``, ``skip``, ``unsure``, or the value of one of the question's own options."""
 
-Kind = Literal["yes", "no", "skip", "unsure", "agree", "courtesy"]
+Number = Literal["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+Kind = Literal["yes", "no", "skip", "unsure", "agree", "later", "courtesy"] | Number
 
-KINDS: tuple[Kind, ...] = ("yes", "no", "skip", "unsure", "agree", "courtesy")
-"""The groups of words a helpline may extend. ``agree`` ("ok", «تمام») says yes to a proposal only: as the answer to
-a question of fact it may as well mean "I heard you"."""
+NUMBERS: tuple[Number, ...] = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+KINDS: tuple[Kind, ...] = ("yes", "no", "skip", "unsure", "agree", "later", "courtesy", *NUMBERS)
+"""The groups of words a helpline may extend. ``agree`` ("ok", «تمام») says yes and ``later`` («بعدين») no to a proposal
+only: as the answer to a question of fact they may as well mean "I heard you". A number in words is its digit."""
 
 DIGITS: dict[int, Answer] = {1: "yes", 2: "no", 3: "skip"}
 """screening.md: 1 yes, 2 no, 3 skip; 9 is a person and 0 the exit, both read elsewhere."""
 
 LONGEST = 10
 """Words an answer may have; a message with more is speech."""
+
+
+_PAUSE = re.compile(r"[,،.!؛;\n…]|\s[-–]\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,26 @@ def read_digit(text: str) -> int | None:
     return value if value is not None and unicodedata.category(digits[0]) == "Nd" else None
 
 
+def read_number(text: str, words: AnswerWords) -> int | None:
+    """The digit a message consists of, written as a digit or as a word («واحد», "two please"); else None."""
+    digit = read_digit(text)
+    if digit is not None or "?" in text or "؟" in text:
+        return digit
+    kinds = _kinds(_tokens(text), words)
+    return None if kinds is None else _number(kinds - {"courtesy"})
+
+
+def read_beginning(text: str, words: AnswerWords) -> Answer | None:
+    """The answer a message begins with before its first comma or full stop («اه منيح، جوزي …» is a yes), if any.
+
+    For a proposal only: to a question of fact, what follows may well take it back.
+    """
+    if "?" in text or "؟" in text:
+        return None
+    head, *rest = _PAUSE.split(text, maxsplit=1)
+    return read_answer(head, (), words) if rest else None
+
+
 def read_answer(
     text: str, item_options: Sequence[Option], words: AnswerWords, *, proposal: bool = False
 ) -> Answer | None:
@@ -130,14 +155,22 @@ def read_answer(
         chosen = _by_option(tokens, item_options)
         if chosen is not None:
             return chosen
-    kinds = {sign} if sign else _kinds(_without_digits(tokens), words)
-    digits = {DIGITS.get(int(token), "") for token in tokens if token in _DIGIT_TOKENS}
+    kinds: set[str] | None = {sign} if sign else _kinds(_without_digits(tokens), words)
     if kinds is None:
         return None
+    number = _number(kinds - {"courtesy"})
+    if number is not None:
+        return _by_digit(number, item_options)
+    digits = {DIGITS.get(int(token), "") for token in tokens if token in _DIGIT_TOKENS}
     said = _weigh(kinds | digits, proposal)
     if item_options and said in ("yes", "no"):
         return None
     return said
+
+
+def _number(kinds: set[str]) -> int | None:
+    """The digit that one number word and nothing else stands for."""
+    return next((n for n, name in enumerate(NUMBERS, 1) if kinds == {name}), None)
 
 
 def _by_digit(digit: int, item_options: Sequence[Option]) -> Answer | None:
@@ -149,6 +182,8 @@ def _by_digit(digit: int, item_options: Sequence[Option]) -> Answer | None:
 def _weigh(kinds: set[str], proposal: bool) -> Answer | None:
     """One answer out of the kinds of words a message holds; "no, I don't know" is never a no."""
     said = kinds - {"courtesy"}
+    if "later" in said:  # "yes, later", «لا بعدين»: not now
+        return "no" if proposal and said <= {"later", "no", "yes", "agree"} else None
     if "agree" in said:  # "ok, skip" is a skip; "ok" alone agrees to a proposal
         said = said - {"agree"} | ({"yes"} if proposal and said == {"agree"} else set())
     if len(said) == 1:

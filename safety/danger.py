@@ -8,13 +8,12 @@ matches it. The model's worry is added elsewhere; whoever is more worried decide
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final, Literal
 
+from safety.concepts import TOKEN, Forms, Phrases, arabizi_key, bones, by_second_word, every_form, phrases_in
 from safety.folding import fold
 
 Level = Literal["now", "maybe"]
@@ -66,7 +65,7 @@ class Lexicon:
     """The compiled ``danger.yml``. Words are keyed by folded forms; phrases by their first, then by their second word."""
 
     words: Mapping[str, frozenset[str]]
-    phrases: Mapping[str, Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]]
+    phrases: Phrases
     flags: Mapping[str, str]
     patterns: tuple[Pattern, ...]
     defeaters: tuple[Defeater, ...]
@@ -95,10 +94,6 @@ _AFTER: Final = frozenset((
 _OBJECTS: Final = ("ني", "ها", "ه", "نا", "وني", "وها")
 _LATIN_OBJECTS: Final = ("ni", "ha", "o", "na", "oni", "oha")
 
-_TOKEN: Final = re.compile(r"\w+|[.,!?;:\n…]+")
-_DIGRAPHS: Final = (("kh", "5"), ("gh", "2"), ("sh", "$"), ("ch", "k"), ("th", "d"), ("dh", "d"))
-_SAME: Final = str.maketrans({"q": "2", "g": "2", "8": "2", "7": "h", "6": "t", "9": "s", "c": "k", "p": "b"})
-_VOWELS: Final = re.compile(r"[aeiou]+|(?<!^)[yw]")
 _LATIN_AFTER: Final = ("n", "h", "hm", "hn", "k", "na", "m")
 
 
@@ -137,7 +132,7 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
         defeaters.append(Defeater(item["concept"], item["reach"]))
     return Lexicon(
         words={word: frozenset(names) for word, names in words.items()},
-        phrases={first: _by_second_word(listed) for first, listed in phrases.items()},
+        phrases=by_second_word(phrases),
         flags=flags,
         patterns=tuple(sorted(patterns, key=lambda pattern: pattern.level != "now")),
         defeaters=tuple(defeaters),
@@ -146,24 +141,8 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
         reached_over=frozenset(data.get("reached_over", ())),
         idle=frozenset(data.get("idle", ())),
         takes_back=frozenset(defeater.concept for defeater in defeaters),
-        known=_known(words, phrases),
+        known=every_form(words, phrases),
     )
-
-
-def _by_second_word(
-    listed: Sequence[tuple[tuple[str, ...], str]],
-) -> dict[str, tuple[tuple[tuple[str, ...], str], ...]]:
-    """The phrases that begin with one word, so that a message made of such beginnings costs no more than another."""
-    found: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-    for phrase, concept in listed:
-        found.setdefault(phrase[1], []).append((phrase, concept))
-    return {second: tuple(entries) for second, entries in found.items()}
-
-
-def _known(words: Iterable[str], phrases: Mapping[str, Sequence[tuple[tuple[str, ...], str]]]) -> frozenset[str]:
-    """Every form a token could be looked up by; the others need not be made."""
-    parts = {part for listed in phrases.values() for phrase, _ in listed for part in phrase}
-    return frozenset({*words, *parts})
 
 
 def _entries(groups: Any) -> Iterable[str]:
@@ -191,7 +170,7 @@ def _add_entry(
     parts = [part.replace("'", "") for part in fold(entry.lstrip("~")).split()]
     if not parts:
         raise LexiconNotUsable(f"concepts: {concept}: an empty word")
-    keys = [_arabizi_key(part) if arabizi else part for part in parts]
+    keys = [arabizi_key(part) if arabizi else part for part in parts]
     if len(parts) == 1 and entry.startswith("="):
         words.setdefault(f"={parts[0].lstrip('=')}", set()).add(concept)
         return
@@ -200,20 +179,6 @@ def _add_entry(
         words.setdefault(parts[0], set()).add(concept)
         return
     phrases.setdefault(keys[0], []).append((tuple(keys), concept))
-
-
-def _arabizi_key(word: str) -> str:
-    """The consonants of a Latin-letter Arabic word, when enough of them are left to be sure of it."""
-    bones = _bones(word)
-    enough = len(bones) >= 4 or (len(bones) >= 3 and any(letter.isdigit() for letter in word))
-    return f"~{bones}" if enough else word
-
-
-def _bones(word: str) -> str:
-    for pair, one in _DIGRAPHS:
-        word = word.replace(pair, one)
-    bones = _VOWELS.sub("", word).translate(_SAME)
-    return re.sub(r"(.)\1+", r"\1", bones)
 
 
 def _pattern(item: Mapping[str, Any], concepts: Mapping[str, Any]) -> Pattern:
@@ -280,7 +245,7 @@ def _read(folded: str, lexicon: Lexicon) -> _Reading:
     tokens: list[str] = []
     clauses: list[int] = []
     clause = 0
-    for piece in _TOKEN.findall(folded.replace("'", "")):
+    for piece in TOKEN.findall(folded.replace("'", "")):
         if piece[0] in ".,!?;:\n…":
             clause += 1
             continue
@@ -296,7 +261,7 @@ def _read(folded: str, lexicon: Lexicon) -> _Reading:
         if token not in known:
             known[token] = _look_up(token, lexicon)
         forms.append(known[token][0])
-    phrases = _find_phrases(forms, lexicon)
+    phrases = list(phrases_in(forms, lexicon.phrases))
     # «المرة الجاية» is no coming: what stands in an idle phrase says nothing by itself.
     idle = {at for name, start, end in phrases if name in lexicon.idle for at in range(start, end + 1)}
     # The «ما» of «الدم ما يوقف» denies the stopping, not the bleeding; the "ago" of "a minute ago" is no past.
@@ -324,21 +289,6 @@ def _read(folded: str, lexicon: Lexicon) -> _Reading:
     for listed in places.values():
         listed.sort()
     return _Reading(places, clauses, _take_back(lexicon, places, ends, clauses))
-
-
-def _find_phrases(forms: Sequence[tuple[str, ...]], lexicon: Lexicon) -> list[tuple[str, int, int]]:
-    """Every listed phrase in the message: its concept, its first and its last token."""
-    found: list[tuple[str, int, int]] = []
-    for at, (token_forms, next_forms) in enumerate(pairwise(forms)):
-        for form in token_forms:
-            if (beginning := lexicon.phrases.get(form)) is None:
-                continue
-            for second in next_forms:
-                for phrase, name in beginning.get(second, ()):
-                    last = at + len(phrase) - 1
-                    if last < len(forms) and all(part in forms[at + step] for step, part in enumerate(phrase) if step > 1):
-                        found.append((name, at, last))
-    return found
 
 
 def _take_back(
@@ -394,19 +344,19 @@ def _look_up(token: str, lexicon: Lexicon) -> tuple[tuple[str, ...], frozenset[s
     return forms, frozenset()
 
 
-def _latin_forms(token: str, known: frozenset[str]) -> tuple[str, ...]:
+def _latin_forms(token: str, known: frozenset[str]) -> Forms:
     if token.isdigit():
         return (token,)
-    bones = _bones(token)
-    forms = [token, f"~{bones}"]
-    forms += [f"~{bones[:-len(tail)]}" for tail in _LATIN_AFTER if bones.endswith(tail) and len(bones) - len(tail) >= 3]
-    if bones[:1] in ("w", "b", "l", "f") and len(bones) >= 4:
-        forms += [f"~{bones[1:]}"]
-        forms += [f"~{bones[1:-len(tail)]}" for tail in _LATIN_AFTER if bones.endswith(tail) and len(bones) - len(tail) >= 4]
+    left = bones(token)
+    forms = [token, f"~{left}"]
+    forms += [f"~{left[:-len(tail)]}" for tail in _LATIN_AFTER if left.endswith(tail) and len(left) - len(tail) >= 3]
+    if left[:1] in ("w", "b", "l", "f") and len(left) >= 4:
+        forms += [f"~{left[1:]}"]
+        forms += [f"~{left[1:-len(tail)]}" for tail in _LATIN_AFTER if left.endswith(tail) and len(left) - len(tail) >= 4]
     return tuple(form for form in forms if form in known)
 
 
-def _arabic_forms(token: str, known: frozenset[str]) -> tuple[str, ...]:
+def _arabic_forms(token: str, known: frozenset[str]) -> Forms:
     length = len(token)
     longest = min(4, length - 3)
     heads = [0, *(cut for cut in range(1, longest + 1) if token[:cut] in _BEFORE)]

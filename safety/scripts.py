@@ -21,6 +21,24 @@ _ENGLISH_WORDS: Final = (
     "husband wife home house money police from will if there here someone talk speak good time hey"
 )
 _ENGLISH: Final = frozenset(_ENGLISH_WORDS.split())
+Foreign = Literal["ur", "fa", "tl", "am", "fr", ""]
+"""A language we have words of our own for (``other_language_…`` of the scripts), or none of them."""
+
+_FOREIGN_WORDS: Final[dict[Foreign, frozenset[str]]] = {
+    "ur": frozenset(
+        ["mujhe", "mujhay", "mera", "meri", "mere", "hai", "hain", "kya", "nahi", "nahin", "aap", "tum", "madad", "chahiye", "shohar", "karo", "raha", "rahi", "bohat", "bahut", "kaise", "hoon", "marta", "ghar", "koi", "yahan", "مجهے", "مجه", "میرا", "میری", "هے", "هیں", "کیا", "نهیں", "آپ", "مدد", "چاهیے", "شوهر", "سے", "کو", "کی", "کے", "اور", "بہت", "ہے", "میں", "ہیں", "مجھے", "کیا", "نہیں", "چاہیے", "مارتا", "رہا", "گھر"]
+    ),
+    "fa": frozenset(["است", "من", "را", "که", "می", "از", "شما", "چه", "برای", "این", "کمک", "نیاز", "دارم", "هستم", "شوهرم", "میزنه", "نیست", "خیلی", "لطفا", "سلام"]),
+    "tl": frozenset(
+        ["ako", "ko", "ang", "ng", "sa", "mga", "po", "ba", "hindi", "asawa", "amo", "tulong", "kailangan", "ka", "mo", "siya", "niya", "akin", "dito", "sinasaktan", "salamat", "kumusta", "natatakot", "wala", "paano", "gusto", "na", "nga", "lang", "yung"]
+    ),
+    "fr": frozenset(
+        ["je", "vous", "mon", "mari", "me", "la", "les", "est", "une", "des", "que", "pas", "bonjour", "aide", "besoin", "suis", "pour", "avec", "il", "elle", "frappe", "peur", "merci", "avez", "salut", "aidez", "moi"]
+    ),
+}
+_ONLY_PERSIAN: Final = frozenset(["است", "را", "که", "می", "برای", "دارم", "هستم", "نیست", "خیلی", "کمک", "شوهرم", "میزنه"])
+_ETHIOPIC: Final = re.compile("[\u1200-\u139f]{2}")
+
 _ARABIZI_DIGIT: Final = re.compile(r"[a-z][235679]|[235679]'?[a-z]")
 _ARABIZI_WORDS: Final = (
     "ana enta enti shu shou kif keef wallah ya mar7aba marhaba salam sho ma fi mish mesh msh mu bas bdi badi abi abgha "
@@ -62,3 +80,29 @@ def guess_language(text: str) -> Language:
     if english or len(words) <= 2:
         return "en"
     return "other"
+
+
+def foreign_language(text: str) -> Foreign:
+    """Which of the other languages of the Gulf's workers a message is written in; empty for Arabic, English or unsure.
+
+    Two telling words, or one where there is only one word; the alphabet alone tells Amharic.
+    """
+    if _ETHIOPIC.search(text):
+        return "am"
+    words = re.findall(r"\w+", text.lower())
+    arabic_letters = guess_script(text) == "arabic"
+    needed = 2 if len(words) > 2 else 1
+    if arabic_letters and _NOT_ARABIC & set(text):
+        return "ur"
+    if arabic_letters:
+        return "fa" if len(_ONLY_PERSIAN.intersection(words)) >= needed else ""
+    usual = sum(word in _ENGLISH or word in _ARABIZI or bool(_ARABIZI_DIGIT.search(word)) for word in words)
+    counts = {code: sum(word in listed for word in words) for code, listed in _FOREIGN_WORDS.items()}
+    best = max(counts, key=lambda code: counts[code])
+    return best if counts[best] >= max(needed, 2) and counts[best] > usual else ""
+
+
+def plain_english(text: str) -> bool:
+    """Whether every word is one of the commonest English ones: too short for a model to tell, plain to a reader."""
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    return bool(words) and all(word in _ENGLISH for word in words)

@@ -17,7 +17,7 @@ from api.cli.say import ENGINE_PYTHON, ROOT, Failure, say
 
 INGREDIENTS = (
     "config.yml", "domain.yml", "nlu_data", "bot/components", "bot/train.py", "safety/folding.py",
-    "safety/scripts.py", "requirements/engine.txt",
+    "safety/concepts.py", "safety/scripts.py", "requirements/engine.txt",
 )  # fmt: skip
 """What a model depends on: a change of any of these, and of nothing else, asks for a new one."""
 

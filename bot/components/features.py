@@ -55,6 +55,11 @@ class Ngrams:
             values += [value / length for _, value in found]
         return np.array(columns, dtype=np.int64), np.array(values, dtype=np.float32)
 
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return sum(len(vectorizer.vocabulary_) for vectorizer in self._vectorizers)
+
     def _prepared(self) -> list[tuple[Callable[[str], list[str]], dict[str, int], NDArray[np.float32], int]]:
         if not self._readers:
             offset = 0

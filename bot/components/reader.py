@@ -18,28 +18,51 @@ from rasa.shared.nlu.training_data.message import Message
 from actions.directory import RELEASES
 from bot.components.normaliser import FOLDED
 from bot.components.places import place_in
-from safety.answers import read_answer, read_digit
+from safety.answers import read_answer, read_beginning, read_number
 
 _CALL = re.compile(
     r"(?:اتصلو|اتصلي|اتصل في|اتصل علي|تتصلو|يتصل|دقوا علي|دقو علي|رنوا علي|كلموني تلفون|مكالمه|call me|phone me|ring me"
     r"|a call|ettes?lo|it?tis?l[ou])"
 )
 _NO_CALL = re.compile(r"\b(?:لا|ما|مش|مو|مب|بدون|بلا|ولا|not|no|dont|don't|never|without|la|ma|mish|mo)\b")
-_ENGLISH = ("english", "انجليزي", "انكليزي", "انقليزي", "بالانج", "englizi", "inglizi", "ingleezi")
-_ARABIC = ("arabic", "عربي", "بالعرب", "3arabi", "arabi")
+_SIGNS = {
+    "en": re.compile(r"\b(?:english|ب?(?:ال)?انجليزيه?|ب?(?:ال)?انكليزيه?|ب?(?:ال)?انقليزيه?|englizi|inglizi|ingleezi|engleezi|engilizi)\b"),
+    "ar": re.compile(r"\b(?:ب?(?:ال)?عربيه?|(?<!saudi )arabic|(?:bel |bil )?3arabi|arabi)\b"),
+}
+_STATES = re.compile(r"(?:المملكه|الامارات|مصر|سوريا|الدول|جامعه|الجزيره) العربيه")
+"""«المملكة العربية السعودية» is a country and asks for no language; nor do "Saudi Arabia" and "Arabian"."""
+_DENIED = r"(?:not|no|dont|don't|cant|can't|cannot|never|ما|مش|مو|مب|ماني|mish|ma)"
+_POOR = r"(?:bad|weak|poor|not (?:so |very |that )?good|ضعيف|تعبان|مش منيح|مو منيح|مو زين|مب زين)"
+_NOT_SPOKEN = {
+    name: re.compile(rf"\b{_DENIED} (?:\w+ ){{0,3}}{sign.pattern}|{sign.pattern} (?:\w+ ){{0,2}}{_POOR}\b")
+    for name, sign in _SIGNS.items()
+}
+
+
+def wanted_language(folded: str) -> str | None:
+    """The one language a folded message asks for; who does not speak one of the two asks for the other."""
+    folded = _STATES.sub(" ", folded)
+    named = {name for name, sign in _SIGNS.items() if sign.search(folded)}
+    denied = {name for name in named if _NOT_SPOKEN[name].search(folded)}
+    if len(named) == 1 and denied:
+        return "ar" if "en" in denied else "en"
+    wanted = named - denied
+    return wanted.pop() if len(wanted) == 1 else None
 
 
 def read(text: str, folded: str, words: Any) -> list[dict[str, Any]]:
     """The entities of one message: ``reply`` always, ``answer``, ``digit``, ``call``, ``wanted_language`` where found."""
     found: dict[str, Any] = {}
-    digit = read_digit(text)
+    digit = read_number(text, words)
     answer = read_answer(text, (), words)
     if answer is not None:
         found["answer"] = answer
     elif digit is not None and 4 <= digit <= 9:
         found["answer"] = f"d{digit}"
-    # the opening proposes something ("a good time?"), so that "ok" means yes there
+    # the opening proposes something ("a good time?"), so that "ok" means yes there, and so does a yes with more behind it
     found["reply"] = found.get("answer") or read_answer(text, (), words, proposal=True) or "other"
+    if found["reply"] == "other" and read_beginning(text, words) == "yes":
+        found["reply"] = "yes"
     if digit is not None:
         found["digit"] = digit
     if _CALL.search(folded) and not _NO_CALL.search(folded):  # a call into the wrong hand: in doubt none was asked for
@@ -47,9 +70,9 @@ def read(text: str, folded: str, words: Any) -> list[dict[str, Any]]:
     place = place_in(folded)
     if place is not None:
         found["place"] = place
-    wanted = [name for name, signs in (("en", _ENGLISH), ("ar", _ARABIC)) if any(sign in folded for sign in signs)]
-    if len(wanted) == 1:
-        found["wanted_language"] = wanted[0]
+    wanted = wanted_language(folded)
+    if wanted is not None:
+        found["wanted_language"] = wanted
     return [{"entity": name, "value": value, "start": 0, "end": 0, "extractor": "Reader"} for name, value in found.items()]
 
 

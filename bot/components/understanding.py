@@ -1,27 +1,31 @@
-"""Intent, flags and dialect of a message: linear models on shared n-grams.
+"""Intent, flags and dialect of a message: linear models on shared n-grams and concepts.
 
-One component, because the three share their features and a message is vectorised once. Linear models on
-n-grams are the walking path; docs/decisions and benchmarks/ say what replaces them and why.
+One component, because the three share their features and a message is vectorised once.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
+from scipy.sparse import csr_matrix, hstack, vstack
 
+from bot.components.concept_marks import ConceptMarks, read_concepts
 from bot.components.features import Ngrams
 from bot.components.heads import Heads
-from bot.components.normaliser import FOLDED
+from bot.components.normaliser import FOLDED, normalise
 from bot.components.stored import find, keep
-from safety.scripts import guess_language, guess_script
+from safety.scripts import foreign_language, guess_language, guess_script, plain_english
 
 DANGER = "danger_now"
 FLAGS = (
@@ -31,7 +35,17 @@ FLAGS = (
 """The flags of intents.yml."""
 
 INTENTS, DIALECTS = "intents", "dialects"
+_SURE_OF_FOREIGN = 0.6
 _FEWEST = 8  # examples a flag needs to be learned
+
+
+ORDINARY = Path(__file__).resolve().parents[2] / "nlu_data" / "ordinary"
+"""Talk of real people about other things: what the flags' models must leave alone (its README says whose)."""
+
+
+def read_ordinary(directory: Path = ORDINARY) -> list[str]:
+    """The messages of the folder, one a line."""
+    return [line for path in sorted(directory.glob("*.txt")) for line in path.read_text(encoding="utf-8").splitlines() if line]
 
 
 class Learned:
@@ -39,7 +53,24 @@ class Learned:
 
     def __init__(self) -> None:
         self.ngrams = Ngrams()
+        self.marks: ConceptMarks | None = None
         self.heads = Heads()
+
+    def features_of(self, text: str, folded: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The columns and values of one message: n-grams of what is folded, then concepts of what was typed."""
+        columns, values = self.ngrams.active(folded)
+        if self.marks is None:
+            return columns, values
+        more, marks = self.marks.active(text)
+        return np.concatenate([columns, more + self.ngrams.width]), np.concatenate([values, marks])
+
+
+    def features_of_many(self, texts: Sequence[str]) -> csr_matrix:
+        """The same as a matrix, one row a text."""
+        found = [self.ngrams.of([normalise(text) for text in texts])]
+        if self.marks is not None:
+            found.append(self.marks.of(texts))
+        return hstack(found, format="csr")
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -48,7 +79,7 @@ class Understanding(GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        return {"intent_strength": 12.0, "flag_strength": 6.0, "flag_threshold": 0.45, "sharpness": 1.6}
+        return {"intent_strength": 12.0, "flag_strength": 6.0, "flag_threshold": 0.55, "concept_weight": 0.25, "sharpness": 2.4}
 
     def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource, learned: Learned) -> None:
         self._config, self._storage, self._resource, self._learned = config, storage, resource, learned
@@ -69,15 +100,23 @@ class Understanding(GraphComponent):
     def train(self, training_data: TrainingData) -> Resource:
         """Fit the three models on Rasa's training examples; flags and dialect come from their metadata."""
         examples = [e for e in training_data.training_examples if e.get(FOLDED) and e.get("intent")]
-        texts = [e.get(FOLDED) for e in examples]
         learned = self._learned
-        features = learned.ngrams.learn(texts)
+        learned.marks = ConceptMarks(read_concepts(), self._config["concept_weight"])
+        features = hstack(
+            [
+                learned.ngrams.learn([e.get(FOLDED) for e in examples]),
+                learned.marks.learn([e.get("text") for e in examples]),
+            ],
+            format="csr",
+        )
         learned.heads.learn(INTENTS, features, [e.get("intent") for e in examples], self._config["intent_strength"])
         notes = [_notes(e) for e in examples]
+        ordinary = read_ordinary()
+        beside = vstack([features, learned.features_of_many(ordinary)], format="csr") if ordinary else features
         for flag in FLAGS:
-            carries = np.array([flag in (note.get("flags") or []) for note in notes])
+            carries = np.array([flag in (note.get("flags") or []) for note in notes] + [False] * len(ordinary))
             if _FEWEST <= carries.sum() < len(carries):
-                learned.heads.learn(flag, features, carries, self._config["flag_strength"])
+                learned.heads.learn(flag, beside, carries, self._config["flag_strength"])
         known = [i for i, note in enumerate(notes) if note.get("dialect")]
         if len({notes[i]["dialect"] for i in known}) > 1:
             learned.heads.learn(DIALECTS, features[known], [notes[i]["dialect"] for i in known], 6.0)
@@ -100,7 +139,7 @@ class Understanding(GraphComponent):
         bare_digit = any(e["entity"] == "digit" for e in message.get("entities") or ())  # no model is asked
         scores: dict[str, dict[str, float]] = {}
         if folded and not bare_digit and learned.heads.groups:
-            scores = learned.heads.score(*learned.ngrams.active(folded), self._config["sharpness"])
+            scores = learned.heads.score(*learned.features_of(text, folded), self._config["sharpness"])
         if scores:
             best = heapq.nlargest(5, scores[INTENTS].items(), key=lambda pair: pair[1])
             ranking = [{"name": name, "confidence": confidence} for name, confidence in best]
@@ -108,6 +147,11 @@ class Understanding(GraphComponent):
             p_danger = scores.get(DANGER, {}).get(DANGER, 0.0)
             if DIALECTS in scores:
                 language, dialect = _variety(scores[DIALECTS], language)
+        if foreign_language(text):  # the models know a few words of it: what they are not sure of is noise
+            language, dialect = "other", None
+            ranking = ranking if ranking and ranking[0]["confidence"] >= _SURE_OF_FOREIGN else []
+        elif plain_english(text):
+            language, dialect = "en", None
         intent = ranking[0] if ranking else {"name": None, "confidence": 0.0}
         message.set("intent", dict(intent), add_to_output=True)
         message.set("intent_ranking", ranking, add_to_output=True)

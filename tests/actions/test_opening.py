@@ -82,3 +82,29 @@ def test_a_safe_word_brings_back_what_was_agreed_without_the_opening(make_turn):
     assert open_the_talk(turn) is True
     assert said(turn) == ["safe_word_back"]
     assert turn.talk.stage == "open"
+
+
+def test_a_yes_with_a_disclosure_behind_it_is_a_yes_and_what_was_told_is_remembered(make_turn):
+    turn = make_turn(Talk(stage="opening"), reply="yes", intent="disclose_physical")
+    assert open_the_talk(turn) is True
+    assert turn.talk.said == ["disclose_physical"]
+
+
+def test_a_plain_yes_is_no_disclosure(make_turn):
+    turn = make_turn(Talk(stage="opening"), reply="yes", intent="affirm", flags=["weapon"])
+    open_the_talk(turn)
+    assert (turn.talk.said, turn.talk.flags) == ([], [])
+
+
+@pytest.mark.parametrize("stage", ["opening", "urgent"])
+def test_a_wrong_number_gets_neutral_words_and_a_new_opening_next_time(make_turn, stage):
+    turn = make_turn(Talk(stage=stage, said=["disclose_physical"]), intent="wrong_number")
+    assert open_the_talk(turn) is False
+    assert said(turn) == ["wrong_number"]
+    assert turn.talk == Talk()
+
+
+def test_a_wrong_number_as_the_very_first_message_meets_the_same_opening(make_turn):
+    turn = make_turn(Talk(), intent="wrong_number")
+    open_the_talk(turn)
+    assert said(turn) == ["opening"]

@@ -21,7 +21,7 @@ from api.conversations.store import StoreUnavailable
 from api.database import Database, DatabaseUnavailable
 from api.handoffs import claims
 from api.handoffs.addresses import ReplyAddresses
-from api.handoffs.tickets import OpenHandoff, Ticket, note_answered, open_handoff
+from api.handoffs.tickets import OpenHandoff, Ticket, note_answered, note_introduced, open_handoff
 from api.record import IDLE_CLOSES_S, Record
 from safety.folding import fold
 from tests.fixtures_line import DANGER, OURS, SALMA, Rig, handoff, rig_on, state, turn, words_of
@@ -701,7 +701,8 @@ async def test_six_minutes_of_silence_close_a_talk_without_a_ticket(rig: Rig) ->
 async def test_a_voice_note_before_the_good_time_meets_the_opening_and_after_it_the_truth(rig: Rig) -> None:
     note: dict[str, Any] = {"has_media": True, "has_voice": True, "media": ("ME" + "2" * 32,)}
     await rig.say("", **note)
-    assert rig.provider.bodies == [words_of("opening")]
+    assert rig.provider.bodies == [f"{words_of('media_voice')}\n\n{words_of('opening')}"]
+    assert [words for _, words, _ in rig.engine.asked] == [""], "the engine knows that the opening was said"
     await rig.to_the_talk()
     await rig.say("", **note)
     assert rig.provider.bodies == [words_of("media_voice")]
@@ -713,7 +714,7 @@ async def test_a_place_is_answered_like_a_voice_note_and_goes_nowhere(rig: Rig) 
     await rig.to_the_talk()
     await rig.say("", location=True)
     assert rig.provider.bodies == [words_of("location_received")]
-    assert [words for _, words, _ in rig.engine.asked] == ["نعم وقت مناسب"]
+    assert [words for _, words, _ in rig.engine.asked] == ["", "نعم وقت مناسب"]
 
 
 async def test_danger_in_the_caption_of_a_picture_is_heard(rig: Rig) -> None:
@@ -731,8 +732,32 @@ async def test_the_words_below_a_picture_are_answered_and_the_picture_is_owned_u
 async def test_a_voice_note_in_a_live_talk_is_answered_and_its_caption_relayed(rig: Rig) -> None:
     ticket = await claimed(rig)
     await rig.say("", has_media=True, has_voice=True)
-    assert rig.provider.bodies == [words_of("media_voice")]
+    assert rig.provider.bodies == [words_of("live_media")]
     assert await rig.relay.waiting(ticket.id) == ()
+
+
+async def test_between_claim_and_first_message_nobody_is_told_that_nobody_came(rig: Rig) -> None:
+    ticket = await claimed(rig, answered=False)
+    await rig.database.write(lambda c: note_introduced(c, ticket))
+    rig.engine.outcomes = [turn("ticket_waiting", "menu"), turn("ask_privacy")]
+    await rig.say("في حدا؟")
+    await rig.say("مين بيشوف؟")
+    assert rig.provider.bodies == [words_of("live_reading"), words_of("ask_privacy")]
+    assert [facts["ticket"] for *_, facts in rig.engine.asked] == ["live", "live"]
+
+
+async def test_too_many_lines_to_a_counsellor_still_reach_them(rig: Rig) -> None:
+    ticket = await claimed(rig)
+    outcomes = [await rig.say(f"سطر {number}") for number in range(20)]
+    assert set(outcomes) == {"relayed"} and len(await rig.relay.waiting(ticket.id)) == 20
+    assert rig.provider.sent == []
+
+
+async def test_who_writes_too_fast_is_told_so_in_their_own_wording(rig: Rig) -> None:
+    rig.engine.outcomes = [turn("menu", commands=[{"id": "l1", "kind": "set_language", "variant": "en"}])]
+    for number in range(16):
+        await rig.say(f"line {number}")
+    assert rig.provider.bodies[-1] == words_of("too_fast", "en")
 
 
 # --- wording, safe words, opt-outs ------------------------------------------------------------------------------------
@@ -775,7 +800,7 @@ async def test_who_comes_back_is_spoken_to_in_the_wording_they_had_and_the_word_
     for days in (3, 60):  # in the two weeks in which the old quarter still counts, then long after them
         await rig.wait(days * 86400)
         rig.engine.outcomes = [turn("safe_word_back")]
-        await rig.say(made.words)
+        await rig.say(f"{made.words}.")  # phones set a full stop by themselves
         assert rig.provider.bodies[-1] == words_of("safe_word_back", "en")
         await rig.say("0")
     assert rig.engine.asked[-1][2]["safe_word"] is True

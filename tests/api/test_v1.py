@@ -270,7 +270,7 @@ async def test_the_person_is_told_who_comes_goes_and_ends(line: Line) -> None:
     await client.post(f"{path}/close", json={"outcome": "helped"})
     names = [name for _, name in line.outbox.told]
     joined = "counsellor_joined"
-    assert names == [joined, "counsellor_away", joined, joined, "talk_closed"], "away only after somebody had written"
+    assert names == [joined, "counsellor_away", joined, "counsellor_away", joined, "talk_closed"]
 
 
 async def test_a_phone_is_not_lit_up_by_the_program_when_nobody_is_there_or_nobody_can_talk(line: Line) -> None:
@@ -358,6 +358,20 @@ async def test_a_bad_message_is_named_by_field_and_never_echoed(body: dict[str, 
     answer = await client.post(f"handoffs/{ticket.id}/messages", json=body)
     assert problem(answer, 422, "invalid")["errors"][0]["pointer"] == pointer
     assert CANARY not in answer.text and "input" not in answer.text
+
+
+async def test_what_turns_the_order_of_words_is_refused_and_what_arabic_is_typed_with_is_sent(line: Line) -> None:
+    client = await line.signed_in("salma")
+    ticket = await line.flag()
+    await client.post(f"handoffs/{ticket.id}/claim")
+    path = f"handoffs/{ticket.id}/messages"
+    for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A)):
+        answer = await client.post(path, json={"text": f"a{chr(code)}b"})
+        assert problem(answer, 422, "invalid")["errors"][0]["pointer"] == "/text"
+    assert line.outbox.sent == []
+    typed = "نعم\u200f، هنا\u200e می\u200cخواهم ه\u200d\u061c"
+    assert (await client.post(path, json={"text": typed})).status_code == 200
+    assert len(line.outbox.sent) == 1
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 from actions.directory import RELEASES
 from bot.components.alarm import alarm_of
 from bot.components.normaliser import normalise
-from bot.components.reader import read
+from bot.components.places import place_in
+from bot.components.reader import read, wanted_language
 
 ODD = ["", " ", "😀", "ا" * 1600, "\ud83d", "a\ud800b", "\u202eأبج\u202c", "نص mixed 123", "\x00\x01", "ﷺ" * 400, "Ⓐ①２", "مــــرحبا"]
 
@@ -57,3 +58,52 @@ def test_ok_is_no_answer_to_a_question_of_fact() -> None:
 )
 def test_the_more_worried_of_rule_and_model_decides(by_rule: str, p: float, alarm: str) -> None:
     assert alarm_of(by_rule, p, asks_at=0.35, rings_at=0.75) == alarm
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["هربت من الاردن", "من الاردن هربت", "انا مش بالاردن", "انا مش بالاردن انا بالسعودية", "ساكنة بعيد عن البحرين", "I am not in Bahrain",
+     "I left Qatar", "we fled from Jordan", "I am from Jordan", "I was in Dubai", "I used to live in Amman", "my family is in Jordan",
+     "my husband is in Qatar", "اهلي بالاردن", "جوزي بقطر", "كنت بالاردن", "تركت قطر", "طلعت من البحرين", "مب في قطر", "مو ساكنه في دبي",
+     "انا من الاردن", "هو بالاردن", "I am no longer in Qatar", "سلطنة عمان", "بدي ارجع على قطر", "I want to go to Jordan", "خارج الاردن"],
+)
+def test_a_place_that_was_left_or_denied_or_is_anothers_is_no_place(text: str) -> None:
+    assert place_in(normalise(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("انا بالاردن", "JO"), ("الاردن", "JO"), ("من المنامة", "BH"), ("from Qatar", "QA"), ("عم بكتب من عمان", "JO"), ("لا انا بالاردن", "JO"),
+     ("مش بخير انا بالاردن", "JO"), ("اهلي بالاردن وانا بقطر", "QA"), ("my family is in Jordan and I am in Qatar", "QA"),
+     ("هربت من الاردن وانا هلأ بالبحرين", "BH"), ("I live with my family in Jordan", "JO"), ("ساكنه مع اهلي بالاردن", "JO"),
+     ("I moved to Qatar", "QA"), ("I am in Dubai not Jordan", "AE-DU"), ("انا وزوجي في قطر", "QA"), ("I am now in Sharjah", "AE-SH")],
+)
+def test_a_place_the_person_is_at_is_read_beside_others(text: str, place: str) -> None:
+    assert place_in(normalise(text)) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("I am in Saudi Arabia", None), ("انا بالمملكة العربية السعودية", None), ("the arabian gulf", None), ("الامارات العربية المتحدة", None),
+     ("english please", "en"), ("ممكن انجليزي", "en"), ("بالإنجليزي", "en"), ("عربي", "ar"), ("بالعربي لو سمحت", "ar"), ("in arabic please", "ar"),
+     ("3arabi", "ar"), ("I don't speak Arabic", "en"), ("my english is not good", "ar"), ("english not arabic", "en"), ("arabic or english", None)],
+)
+def test_a_language_is_wanted_only_where_one_is_asked_for(text: str, language: str | None) -> None:
+    assert wanted_language(normalise(text)) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [("اه منيح، جوزي بيضربني كل يوم", "yes"), ("yes, my husband hits me", "yes"), ("لا مب الحين", "no"), ("بعدين", "no"), ("not right now", "no"),
+     ("اي، مين معي؟", "other"), ("طيب، مين انتو", "other"), ("لا، هو هون", "other"), ("جوزي، بيضربني", "other")],
+)
+def test_a_good_time_is_read_from_the_first_words_and_not_now_from_all_of_them(text: str, reply: str) -> None:
+    found = {e["entity"]: e["value"] for e in read(text, normalise(text), RELEASES.instruments("").words)}
+    assert found["reply"] == reply
+    assert "answer" not in found or found["answer"] == reply
+
+
+@pytest.mark.parametrize(("text", "digit"), [("واحد", 1), ("two", 2), ("ثلاثة", 3), ("تسعة", 9), ("nine please", 9), ("واحد ضربني", None)])
+def test_a_number_in_words_is_its_digit_when_it_is_all_there_is(text: str, digit: int | None) -> None:
+    found = {e["entity"]: e["value"] for e in read(text, normalise(text), RELEASES.instruments("").words)}
+    assert found.get("digit") == digit

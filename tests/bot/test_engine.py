@@ -234,3 +234,69 @@ def test_a_place_that_is_named_is_read(words: str, place: str) -> None:
     from bot.components.places import place_in
 
     assert place_in(normalise(words)) == place
+
+
+NOT_WHAT_WE_DO = "out_of_scope"
+
+
+@pytest.mark.parametrize("words", ["شو اعمل", "شو اعمل هلأ؟", "وينك؟", "where are you", "طيب وبعدين", "ليش ما حدا رد"])
+def test_who_waits_or_is_asked_is_never_told_that_this_is_not_what_we_do(engine: Engine, words: str) -> None:
+    for lines in (("مرحبا", "1", "2", "1", "1"), ("مرحبا", "1", "2", "1", "1", "1", "2"), ("مرحبا", "1", "2", "1", "9")):
+        state = talk(engine, *lines)[-1].state
+        after = talk(engine, words, state=state, ticket="queued")[-1]
+        assert names(after) and NOT_WHAT_WE_DO not in names(after), lines
+
+
+@pytest.mark.parametrize("lines", [("مرحبا",), ("مرحبا", "1"), ("مرحبا", "1", "2"), ("مرحبا", "1", "2", "1"), ("مرحبا", "1", "2", "1", "1")])
+@pytest.mark.parametrize("words", ["غلطان بالرقم", "رقم غلط"])
+def test_a_wrong_number_is_answered_neutrally_at_any_stage_and_the_next_message_meets_the_opening(
+    engine: Engine, lines: tuple[str, ...], words: str
+) -> None:
+    state = talk(engine, *lines)[-1].state
+    after = talk(engine, words, "مرحبا", state=state)
+    assert [names(outcome) for outcome in after] == [["wrong_number"], ["opening"]]
+
+
+@pytest.mark.parametrize("words", ["انا ضربت مرتي وندمان", "أنا أعصب وأضرب زوجتي وأبي أتغير", "I hit my wife and I want to stop"])
+def test_who_hurts_others_is_heard_asked_and_offered_a_person(engine: Engine, words: str) -> None:
+    state = talk(engine, "مرحبا", "1", "2", "1")[-1].state
+    outcomes = talk(engine, words, "2", "2", "2", "2", state=state)
+    assert names(outcomes[0]) == ["ack_disclose_own_violence", "danger_check"]
+    assert "person_offer" in [name for outcome in outcomes for name in names(outcome)]
+
+
+@pytest.mark.parametrize("words", ["لا مب الحين", "بعدين", "not right now"])
+def test_not_now_in_words_is_not_asked_again(engine: Engine, words: str) -> None:
+    assert names(talk(engine, "مرحبا", words)[-1]) == ["not_now"]
+
+
+def test_a_yes_with_more_behind_it_is_a_good_time_and_what_was_told_is_taken_up_after_the_rules(engine: Engine) -> None:
+    outcomes = talk(engine, "مرحبا", "اه منيح، جوزي بيضربني كل يوم", "2", "1")
+    assert names(outcomes[1]) == ["phone_check"]
+    assert [n for n in names(outcomes[-1]) if n.startswith("ack_")] and names(outcomes[-1])[-1] == "question"
+
+
+@pytest.mark.parametrize(("words", "digit"), [("واحد", "1"), ("اتنين", "2"), ("two", "2"), ("تسعة", "9")])
+def test_a_number_in_words_does_what_its_digit_does(engine: Engine, words: str, digit: str) -> None:
+    for lines in (("مرحبا",), ("مرحبا", "1", "2"), ("مرحبا", "1", "2", "1"), ("مرحبا", "1", "2", "1", "1")):
+        state = talk(engine, *lines)[-1].state
+        assert names(talk(engine, words, state=state)[-1]) == names(talk(engine, digit, state=state)[-1]), lines
+
+
+def test_nine_at_the_red_question_is_not_asked_about_again(engine: Engine) -> None:
+    after = talk(engine, "مرحبا", "1", "2", "1", "1", "1", "9")
+    assert names(after[-2]) == ["red_emergency"]
+    assert names(after[-1]) == ["request_human"]
+
+
+def test_saudi_arabia_is_no_wish_for_arabic(engine: Engine) -> None:
+    state = talk(engine, "hello how are you", "1", "2", "1")[-1].state
+    assert "language_set" not in names(talk(engine, "I am in Saudi Arabia", state=state)[-1])
+
+
+@pytest.mark.parametrize("words", ["هربت من الاردن", "انا مش بالاردن", "I am not in Bahrain", "ساكنة بعيد عن البحرين"])
+def test_a_place_that_was_left_sets_none(engine: Engine, words: str) -> None:
+    state = talk(engine, "مرحبا", "1", "2", "1")[-1].state
+    after = talk(engine, words, state=state)[-1]
+    assert after.state["slots"]["talk"]["place"] == ""
+    assert "set_place" not in [command["kind"] for command in after.commands]

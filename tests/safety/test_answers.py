@@ -10,7 +10,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safety.answers import AnswerWords, WordsConflict, gather_words, read_answer, read_digit
+from safety.answers import (
+    AnswerWords,
+    WordsConflict,
+    gather_words,
+    read_answer,
+    read_beginning,
+    read_digit,
+    read_number,
+)
 from safety.exit import is_exit
 from safety.screening import Instruments, load_instruments
 
@@ -156,6 +164,42 @@ def test_the_table_of_phrases_is_long_enough_to_mean_something() -> None:
 def test_ok_agrees_to_a_proposal_but_is_no_yes_to_a_question_of_fact(text: str) -> None:
     assert read_answer(text, (), WORDS, proposal=True) == "yes"
     assert read_answer(text, (), WORDS) == ("yes" if text in ("نعم", "1") else None)
+
+
+@pytest.mark.parametrize(("text", "answer"), [
+    ("واحد", "yes"), ("اتنين", "no"), ("اثنين", "no"), ("ثلاثة", "skip"), ("one", "yes"), ("Two", "no"), ("three.", "skip"), ("wa7ad", "yes"),
+    ("رقم واحد", "yes"), ("two please", "no"), ("واحد ضربني", None), ("one of them", None), ("one two", None), ("one?", None), ("تسعة", None),
+])
+def test_a_number_in_words_answers_as_its_digit_does(text: str, answer: str | None) -> None:
+    assert read_answer(text, (), WORDS) == answer
+
+
+@pytest.mark.parametrize(("text", "option"), [("أربعة", "under_13"), ("five", "teen"), ("ستة", "adult"), ("واحد", None), ("two", None)])
+def test_a_number_in_words_chooses_an_option_as_its_digit_does(text: str, option: str | None) -> None:
+    assert read_answer(text, AGE, WORDS) == option
+
+
+@pytest.mark.parametrize(("text", "digit"), [("تسعة", 9), ("nine", 9), ("9", 9), ("سبعة", 7), ("one two", None), ("مية", None)])
+def test_a_number_in_words_is_read_as_a_digit(text: str, digit: int | None) -> None:
+    assert read_number(text, WORDS) == digit
+
+
+@pytest.mark.parametrize("text", ["بعدين", "لا بعدين", "لا مب الحين", "مش هلأ", "طيب بعدين", "yes later", "not now", "maybe later", "مشغولة", "ba3den"])
+def test_later_declines_a_proposal(text: str) -> None:
+    assert read_answer(text, (), WORDS, proposal=True) == "no"
+
+
+@pytest.mark.parametrize("text", ["بعدين", "لا بعدين", "later", "مب الحين"])
+def test_later_is_no_answer_to_a_question_of_fact(text: str) -> None:
+    assert read_answer(text, (), WORDS) is None
+
+
+@pytest.mark.parametrize(("text", "answer"), [
+    ("اه منيح، جوزي بيضربني كل يوم", "yes"), ("yes. he hits me", "yes"), ("لا، هو هون", "no"), ("تمام، مين معي", None), ("اي، مين؟", None),
+    ("جوزي، نعم", None), ("نعم جوزي", None), ("نعم", None),
+])
+def test_the_answer_a_message_begins_with_ends_at_its_first_pause(text: str, answer: str | None) -> None:
+    assert read_beginning(text, WORDS) == answer
 
 
 def test_a_proposal_is_not_agreed_to_by_half() -> None:

@@ -163,6 +163,21 @@ def test_the_ticket_learns_what_kind_of_danger_it_is(text: str, code: str) -> No
     assert list(found.codes) == [flag for flag in FLAGS if flag in found.codes]
 
 
+@pytest.mark.parametrize("text", [
+    "بموت", "بموووت", "نجدة", "نجدة!", "help", "help!!", "HELP", "help help", "ساعدوني", "الحقوني", "رح موت", "قاعدة اموت", "i am dying", "najda", "مساعدة",
+])
+def test_a_cry_of_one_word_is_at_least_asked_about(text: str) -> None:
+    assert _level(text) in ("maybe", "now")
+
+
+@pytest.mark.parametrize("text", [
+    "بموت من الضحك", "بموت فيك", "اموت عليك", "بموت من الحر", "help menu", "can you help", "how can this help", "بدي مساعدة بالأوراق", "i am dying of laughing",
+    "رقم النجدة", "رح موت من الجوع",
+])
+def test_the_same_word_in_a_sentence_is_no_cry(text: str) -> None:
+    assert _level(text) == ""
+
+
 @pytest.mark.parametrize("text", ["رح يقتلني", "help me", "بدي موت", "he will kill me"])
 def test_what_is_uncertain_leads_to_the_one_question(text: str) -> None:
     assert _level(text) == "maybe"

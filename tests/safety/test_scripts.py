@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safety.scripts import guess_language, guess_script
+from safety.scripts import foreign_language, guess_language, guess_script, plain_english
 
 
 @pytest.mark.parametrize(("text", "script"), [
@@ -29,3 +29,25 @@ def test_the_language_is_guessed_well_enough_for_a_static_answer(text: str, lang
 def test_any_text_has_a_script_and_a_language(text: str) -> None:
     assert guess_script(text) in ("arabic", "latin", "other")
     assert guess_language(text) in ("ar", "en", "other")
+
+
+@pytest.mark.parametrize(("text", "language"), [
+    ("السلام علیکم مجھے مدد چاہیے میرا شوہر مجھے مارتا ہے", "ur"), ("mujhe madad chahiye mera shohar marta hai", "ur"),
+    ("سلام من کمک می خواهم شوهرم مرا می زند", "fa"), ("sinasaktan ako ng asawa ko", "tl"), ("kailangan ko po ng tulong", "tl"),
+    ("ባለቤቴ ይመታኛል", "am"), ("bonjour mon mari me frappe", "fr"), ("je suis en danger aidez moi", "fr"),
+])
+def test_other_languages_of_the_gulf_are_known(text: str, language: str) -> None:
+    assert foreign_language(text) == language
+
+
+@pytest.mark.parametrize("text", [
+    "", "0", "🙂", "جوزي بيضربني", "ريلي چذي يطقني", "من فضلك بدي مساعدة", "mon ami", "ana hon", "jozi bydrbni kol yom", "my husband hits me",
+    "la wallah ma ba3ref", "abi a7ad ykalmni", "hi", "ok", "سلام عليكم", "شو هاي",
+])
+def test_arabic_and_english_are_not_taken_for_another_language(text: str) -> None:
+    assert foreign_language(text) == ""
+
+
+@pytest.mark.parametrize(("text", "plain"), [("hello", True), ("Hi!", True), ("help me please", True), ("salam", False), ("", False), ("123", False), ("مرحبا", False)])
+def test_a_word_of_english_is_english(text: str, plain: bool) -> None:
+    assert plain_english(text) is plain
