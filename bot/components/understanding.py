@@ -138,7 +138,8 @@ class Understanding(GraphComponent):
         p_danger, dialect = 0.0, None
         bare_digit = any(e["entity"] == "digit" for e in message.get("entities") or ())  # no model is asked
         scores: dict[str, dict[str, float]] = {}
-        if folded and not bare_digit and learned.heads.groups:
+        readable = any(letter.isalpha() for letter in folded)  # a thousand digits or emoji say nothing a model has learned
+        if readable and not bare_digit and learned.heads.groups:
             scores = learned.heads.score(*learned.features_of(text, folded), self._config["sharpness"])
         if scores:
             best = heapq.nlargest(5, scores[INTENTS].items(), key=lambda pair: pair[1])

@@ -218,3 +218,9 @@ def test_the_folding_of_the_exit_holds_here_too(text: str) -> None:
 def test_a_broken_file_is_refused(broken: dict[str, Any]) -> None:
     with pytest.raises(LexiconNotUsable):
         compile_lexicon(broken)
+
+
+@pytest.mark.parametrize("word", ["sister", "store", "poster", "pastor", "half", "trip", "screen", "trash"])
+def test_an_english_word_is_not_read_as_arabizi(word: str) -> None:
+    """«ساطور» (a cleaver) and "sister" have the same consonants."""
+    assert _level(f"i am here with the {word} now, he choke me last year") == ""
