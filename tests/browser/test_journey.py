@@ -11,7 +11,7 @@ from tests.journeys.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
-FROM_HER = "هو طلع هسا بقدر اكتب شوي"
+FROM_HER = "شكرا الكم، بدي احكي عن اشي صار من زمان"
 FROM_US = "معك ريم من الفريق، خذي وقتك."
 
 

@@ -42,9 +42,9 @@ def test_a_red_talk_reaches_a_counsellor_and_her_answer_reaches_the_phone(stack:
         sent = counsellor.write(card["id"], "معك ريم من الفريق. خذي وقتك.", claimed["epoch"])
         assert sent.json()["state"] in ("sent", "queued")
         assert phone.heard() == ["معك ريم من الفريق. خذي وقتك."]
-        assert phone.write("هو نايم هسا بقدر احكي شوي") == 200
+        assert phone.write("شكرا الك، بدي احكي عن اشي صار من زمان") == 200
         message = _next(socket, "message")
-        assert message["text"] == "هو نايم هسا بقدر احكي شوي"
+        assert message["text"] == "شكرا الك، بدي احكي عن اشي صار من زمان"
         socket.send(json.dumps({"type": "ack", "handoff": card["id"], "seq": message["seq"]}))
         assert phone.heard(wait=0.5) == [], "the bot spoke over the counsellor"
 
