@@ -5,6 +5,7 @@ threats.md: "after a plain DEL the value was still in redis-server's memory 20 t
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 
@@ -76,9 +77,12 @@ async def test_after_an_exit_no_key_is_left_in_the_servers_memory_twenty_times_o
         assert found == [True, True], "the search must be able to find what is there"
         await stores[round_number % 2].exit(person, os.urandom(16).hex())
         needles = [*raw, canary, *[piece for one in wrapped for piece in (one[4:36], one[36:])]]
-        for needle, still_there in zip(needles, own_server.holds(*needles), strict=True):
-            if still_there:
-                left.append(f"round {round_number}: needle {needles.index(needle)}")
+        for _ in range(10):  # a busy server may still be reading the request that wrote a key: gone within half a second
+            still_there = own_server.holds(*needles)
+            if not any(still_there):
+                break
+            await asyncio.sleep(0.05)
+        left += [f"round {round_number}: needle {place}" for place, there in enumerate(still_there) if there]
     assert left == []
 
 
