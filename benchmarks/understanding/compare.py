@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import time
 from collections import defaultdict
@@ -27,6 +26,7 @@ import yaml
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
+from benchmarks.understanding.judge import group_of
 from bot.components.concept_marks import ConceptMarks, read_concepts
 from bot.components.features import Ngrams
 from bot.components.heads import Heads
@@ -142,12 +142,6 @@ def mixed(one: Scored, other: Scored) -> Scored:
     """The geometric middle of two models."""
     intents = np.sqrt(one[0] / one[0].sum(axis=1, keepdims=True) * other[0])
     return intents, np.sqrt(one[1] * other[1])
-
-
-def group_of(row: dict[str, Any]) -> str:
-    if re.search(r"[A-Za-z]{3}", row["text"]):
-        return "Latin and mixed"
-    return {"levantine": "Levantine", "gulf": "Gulf"}.get(row["dialect"] or "", "MSA and Egyptian")
 
 
 def figures(scored: Scored, asked: Messages, names: list[str]) -> Iterator[str]:

@@ -15,9 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
-from bot.quiet import hush, hush_structlog
+from bot.quiet import hush
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,24 +32,15 @@ def ordinary(data: Path) -> Iterator[tuple[str, str]]:
 
 async def count(model: Path, data: Path) -> dict[str, list[int]]:
     """Set -> messages, bells by rule, bells by rule or model, exits."""
-    from bot.engine import Engine
-    from safety.danger import compile_lexicon, find_danger
-    from safety.exit import compile_phrases, is_exit
+    from benchmarks.understanding.judge import Judge
 
-    phrases = ROOT / "scripts" / "phrases"
-    lexicon = compile_lexicon(yaml.safe_load((phrases / "danger.yml").read_text(encoding="utf-8")))
-    rows = yaml.safe_load((phrases / "exit.yml").read_text(encoding="utf-8"))["phrases"]
-    exits = compile_phrases([str(row["phrase"]) for row in rows])
-    engine = Engine(model)
-    hush_structlog()
-    await engine.warm()
+    judging = Judge(model)
+    await judging.warm()
     counts: dict[str, list[int]] = {}
     for name, text in ordinary(data):
-        danger = find_danger(text, lexicon)
-        by_rule = danger is not None and danger.level == "now"
-        understood = await engine.understand(text)
+        seen = judging.with_rules(text, await judging.understand(text))
         row = counts.setdefault(name, [0, 0, 0, 0])
-        for column, happened in enumerate((True, by_rule, by_rule or understood["alarm"] == "now", is_exit(text, exits))):
+        for column, happened in enumerate((True, seen["rule"] == "now", seen["urgent"], seen["exit"])):
             row[column] += happened
     return counts
 

@@ -11,35 +11,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import re
 import sys
 import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-import yaml
+from bot.quiet import hush
 
-from bot.quiet import hush, hush_structlog
-
-ROOT = Path(__file__).resolve().parents[2]
 DEV = Path(__file__).parent / "dev"
 Judged = list[tuple[dict[str, Any], dict[str, Any]]]
 
 
 async def judge(model: Path, half: str) -> tuple[Judged, list[float]]:
     """Every message of a half with what was understood, and the seconds each parse took."""
-    from bot.engine import Engine
-    from safety.danger import compile_lexicon, find_danger
-    from safety.exit import compile_phrases, is_exit
+    from benchmarks.understanding.judge import Judge
 
-    phrases = ROOT / "scripts" / "phrases"
-    lexicon = compile_lexicon(yaml.safe_load((phrases / "danger.yml").read_text(encoding="utf-8")))
-    extra = yaml.safe_load((phrases / "exit.yml").read_text(encoding="utf-8"))["phrases"]
-    exits = compile_phrases([str(row["phrase"]) for row in extra])
-    engine = Engine(model)
-    hush_structlog()
-    await engine.warm()
+    judging = Judge(model)
+    await judging.warm()
     judged: Judged = []
     seconds = []
     for file in sorted(DEV.glob("*.jsonl")):
@@ -48,21 +37,10 @@ async def judge(model: Path, half: str) -> tuple[Judged, list[float]]:
             if half and row["half"] != half:
                 continue
             began = time.perf_counter()
-            understood = await engine.understand(row["text"])
+            understood = await judging.understand(row["text"])
             seconds.append(time.perf_counter() - began)
-            danger = find_danger(row["text"], lexicon)
-            understood["rule"] = danger.level if danger else ""
-            understood["urgent"] = understood["alarm"] == "now" or understood["rule"] == "now"
-            understood["exit"] = is_exit(row["text"], exits)
-            judged.append((row, understood))
+            judged.append((row, judging.with_rules(row["text"], understood)))
     return judged, sorted(seconds)
-
-
-def group_of(row: dict[str, Any]) -> str:
-    """The group a message is reported in."""
-    if re.search(r"[A-Za-z]{3}", row["text"]):
-        return "Latin and mixed"
-    return {"levantine": "Levantine", "gulf": "Gulf"}.get(row["dialect"] or "", "MSA and Egyptian")
 
 
 def right(row: dict[str, Any], understood: dict[str, Any]) -> bool:
@@ -75,6 +53,8 @@ def share(hits: list[bool]) -> str:
 
 def figures(judged: Judged, seconds: list[float]) -> list[tuple[str, str]]:
     """Name and value of each figure."""
+    from benchmarks.understanding.judge import group_of
+
     intents = [(r, u) for r, u in judged if r["kind"] == "intent"]
     groups: dict[str, list[bool]] = defaultdict(list)
     for row, understood in intents:
