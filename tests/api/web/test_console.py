@@ -241,6 +241,9 @@ async def test_a_talk_in_a_browser_from_sign_in_to_exit(console: Console) -> Non
         await sign_in(page, address, console)
         await page.click(f'.card[data-id="{ticket.id}"] button[data-act="claim"]')
         box = page.locator(".talk:not([hidden]) textarea")
+        await box.wait_for()
+        room = await box.bounding_box()
+        assert room is not None and room["width"] > 400, "hints stand above the box, not in its place"
         await box.fill("أنا هنا معك")
         await box.press("Enter")
         await page.wait_for_selector(".ours.sent")
