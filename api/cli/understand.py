@@ -68,11 +68,29 @@ def read_line(line: bytes) -> str:
     return text
 
 
+def verdict(text: str, understood: Any, release: Any) -> dict[str, Any]:
+    """One line's answer. An exit is ``exit_now`` by rule, whatever a model, never asked at the door, makes of it."""
+    from safety.danger import find_danger
+    from safety.exit import is_exit
+
+    leaves = is_exit(text, release.exits)
+    by_rule = find_danger(text, release.danger)
+    return {
+        "exit": leaves,
+        "intent": "exit_now" if leaves else understood.intent or "out_of_scope",  # an emoji, another language
+        "confidence": 1.0 if leaves else round(understood.confidence, 4),
+        "flags": [] if leaves else list(understood.flags),
+        "dialect": understood.dialect,
+        "script": understood.script,
+        "language": understood.language,
+        # safety.md: rules or model, whichever is more worried
+        "urgent": understood.alarm == "now" or (by_rule is not None and by_rule.level == "now"),
+    }
+
+
 async def _with_engine(socket: Any, lines: BinaryIO, out: TextIO) -> int:
     from api.engine import EngineClient, EngineUnavailable
     from api.scripts.release import load_release
-    from safety.danger import find_danger
-    from safety.exit import is_exit
     from safety.message_text import MessageText
 
     release = load_release(ROOT / "scripts")
@@ -83,18 +101,7 @@ async def _with_engine(socket: Any, lines: BinaryIO, out: TextIO) -> int:
             understood = await client.understand(MessageText(text))
         except EngineUnavailable as error:
             raise BadLine(f"the engine gave no answer ({error.code})") from None
-        by_rule = find_danger(text, release.danger)
-        return {
-            "exit": is_exit(text, release.exits),
-            "intent": understood.intent,
-            "confidence": round(understood.confidence, 4),
-            "flags": list(understood.flags),
-            "dialect": understood.dialect,
-            "script": understood.script,
-            "language": understood.language,
-            # safety.md: rules or model, whichever is more worried
-            "urgent": understood.alarm == "now" or (by_rule is not None and by_rule.level == "now"),
-        }
+        return verdict(text, understood, release)
 
     try:
         return await judge_lines(lines, out, judge)

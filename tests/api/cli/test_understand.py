@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from api.cli.understand import BadLine, judge_lines, read_line
+from api.cli.say import ROOT
+from api.cli.understand import BadLine, judge_lines, read_line, verdict
+from api.engine import Understood
+from api.scripts.release import load_release
 
 
 async def echo(text: str) -> dict[str, Any]:
@@ -61,3 +64,13 @@ async def test_empty_lines_are_no_messages() -> None:
 def test_a_line_may_hold_anything_a_message_may() -> None:
     for text in ("", "\u200f٠\u200e", "a\nb\x00", "😀" * 1000):
         assert read_line(json.dumps({"text": text}).encode()) == text
+
+
+@pytest.mark.parametrize(("text", "modelled", "intent", "left"), [
+    ("خروج", "ask_residency", "exit_now", True), ("0", None, "exit_now", True), ("🙂", None, "out_of_scope", False),
+    ("وين اروح", "ask_shelter", "ask_shelter", False),
+])
+def test_an_exit_is_one_by_rule_and_there_is_always_an_intent(text: str, modelled: str | None, intent: str, left: bool) -> None:
+    understood = Understood(modelled, (), None, "ar", "arabic", "", 0.97, 0.0)
+    said = verdict(text, understood, load_release(ROOT / "scripts"))
+    assert (said["intent"], said["exit"], said["confidence"]) == (intent, left, 1.0 if left else 0.97)
