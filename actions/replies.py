@@ -255,9 +255,10 @@ class ActionMenu(ReplyAction):
         return "action_menu"
 
     def reply(self, turn: Turn) -> list[EventType]:
-        if turn.digit == 1:
+        chosen = turn.digit if "menu" in turn.talk.told else None  # a digit of a menu nobody has seen chooses nothing
+        if chosen == 1:
             return start_screening(turn)
-        names = MENU.get(turn.digit or 0)
+        names = MENU.get(chosen or 0)
         if names is not None:
             for name in names:
                 turn.say(name)

@@ -20,6 +20,9 @@ SURE_ENOUGH = 0.45
 """How sure the model must be for a disclosure to be taken at its word: for its acknowledgement, its questions, its
 reason on the ticket. Below it harm is heard, and the general questions are asked."""
 
+MENUS = frozenset({"menu", "not_sure"})
+"""Texts that show the menu's digits: before one of them was said, a bare digit chooses nothing."""
+
 
 @dataclass(slots=True)
 class Turn:
@@ -75,6 +78,8 @@ class Turn:
 
     def say(self, name: str, **values: str) -> None:
         """Answer with the text of this name; the gateway renders it."""
+        if name in MENUS:
+            self.talk.tell("menu")
         if self.dispatcher is not None:
             self.dispatcher.utter_message(response=f"utter_{name}", **values)
 

@@ -266,10 +266,10 @@ class Line:
         record = Record.of(fence.state)
         ahead = self._think_ahead(message, who, record, danger, now)
         # asked every time: a ticket may have been opened while Redis was away, or by a turn that died before its save
-        looked = await self._open_ticket(who, message)
-        ticket = looked[0] if looked is not None else None
+        looked = await self._open_ticket(who, message, safe_words_too=record.good_time)
+        ticket, tried_words = looked if looked is not None else (None, False)
         waits = looked is None and record.ticket  # cannot be told now: who waited is not hung up on
-        if ticket is not None and ahead is not None:
+        if ahead is not None and (ticket is not None or tried_words):
             ahead.cancel()
             ahead = None
         if ticket is not None and arrival.generation > _micros(ticket.created_at):
@@ -292,6 +292,8 @@ class Line:
                 replies, commands = [Reply("danger_bare", {}), *replies], [danger_command(who.mark)]
         elif ticket is not None and ticket.talking:
             outcome, replies, commands = await self._live(message, who, ticket, danger)
+        elif tried_words and danger != "now":  # the safe words, tried in the talk they were given in
+            outcome, replies, commands = "answered", [Reply("safe_word_known", {})], []
         elif (message.has_media or message.location) and not message.body and record.good_time:
             outcome, replies, commands = self._media(message, danger, who)
         else:
@@ -324,9 +326,12 @@ class Line:
             record.place = ""
             await self._d.store.forget(who.person)
             await self._try_write(lambda c: safewords.forget(c, self._d.keys, who.person, now))
-        values = await self._make_safe_word(who, record) if done.safe_word else {}
-        if not values:
-            replies = [Reply("safe_word_failed", {}) if reply.name == "set_safe_word" else reply for reply in replies]
+        values: dict[str, str] = {}
+        if done.safe_word:
+            made = await self._make_safe_word(who, record, fence.generation)
+            values = {"safe_word": made.words} if made else {}
+            told = "safe_word_failed" if made is None else "safe_word_instead" if made.replaces else "set_safe_word"
+            replies = [Reply(told, {}) if reply.name == "set_safe_word" else reply for reply in replies]
         record.ticket = open_ticket = (ticket is not None and not done.withdrawn) or bool(done.tickets) or waits
         saved = await self._d.store.save(
             who.person, message.channel, record.as_kept(), fence, TICKET_KEEPS_S if open_ticket else 30 * 60
@@ -598,11 +603,18 @@ class Line:
     def _variant(self, record: Record) -> Any:
         return record.variant or variant_for(record.dialect or None, record.language or None)
 
-    async def _open_ticket(self, who: _Who, message: Message) -> tuple[Ticket | None] | None:
-        """The ticket that is open, or that there is none; None when nobody can tell now."""
-        looked: tuple[Ticket | None] | None = await self._try_read(
-            lambda c: (open_ticket_of(c, who.person, message.channel),)
-        )
+    async def _open_ticket(
+        self, who: _Who, message: Message, *, safe_words_too: bool = False
+    ) -> tuple[Ticket | None, bool] | None:
+        """The ticket that is open, or that there is none, and whether the message is this number's safe words; None when
+        nobody can tell now."""
+        folded, now = _words_alone(message.body.reveal()), self._d.clock()
+
+        def look(connection: Any) -> tuple[Ticket | None, bool]:
+            ticket = open_ticket_of(connection, who.person, message.channel)
+            return ticket, safe_words_too and safewords.recognise(connection, self._d.keys, who.person, folded, now) is not None
+
+        looked: tuple[Ticket | None, bool] | None = await self._try_read(look)
         return looked
 
     async def _owe(self, message: Message, who: _Who, arrival: Arrival) -> None:
@@ -665,11 +677,12 @@ class Line:
         await self._try_write(lambda c: safewords.renew(c, self._d.keys, person, folded, now))
         return True
 
-    async def _make_safe_word(self, who: _Who, record: Record) -> dict[str, str]:
-        made = await self._try_write(
-            lambda c: safewords.make(c, self._d.keys, who.person, {"variant": self._variant(record)}, self._d.clock(), _words_alone)
+    async def _make_safe_word(self, who: _Who, record: Record, talk: int) -> safewords.SafeWord | None:
+        agreed, now = {"variant": self._variant(record)}, self._d.clock()
+        made: safewords.SafeWord | None = await self._try_write(
+            lambda c: safewords.make(c, self._d.keys, who.person, agreed, now, _words_alone, talk)
         )
-        return {"safe_word": made.words} if made else {}
+        return made
 
     def _remember(self, person: str, sids: Sequence[str]) -> None:
         known = self._recent.setdefault(person, [])

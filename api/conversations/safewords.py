@@ -24,6 +24,7 @@ from api.conversations.sealing import CannotOpen, open_under, seal_under
 from api.database import metadata
 
 _USE = "safewords"
+_MOST = 4  # words of one number that hold at the same time; the oldest give way
 _PADDED = 512  # every record has one length, and so has the decoy that is opened when there is none
 
 safe_words = sa.Table(
@@ -38,9 +39,14 @@ safe_words = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class SafeWord:
-    """What to tell the person, once: the only place where the words themselves are."""
+    """What to tell the person, once: the only place where the words themselves are.
+
+    Attributes:
+        replaces: other words were given in the same talk; those are void now, and the person must hear it.
+    """
 
     words: str = field(repr=False)
+    replaces: bool = False
 
 
 @cache
@@ -54,19 +60,24 @@ def word_lists() -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def make(
     connection: sa.Connection, keys: PeriodKeys, person: str, record: dict[str, Any], now: float,
-    fold: Callable[[str], str],
+    fold: Callable[[str], str], talk: int,
 ) -> SafeWord:
-    """Make two words for this number; those it had before are void.
+    """Make two words for this number. Those given in this same talk are void; those of an earlier one stay: whoever
+    else holds the phone and asks for words must not lock out the person who was given some before.
 
     Args:
         record: what was agreed (codes, a safe contact); at most half a kilobyte when packed.
         fold: how every message is folded before :func:`recognise` sees it (``safety``'s).
+        talk: tells talks of one number apart (the conversation's generation).
     """
     first, second = word_lists()
     words = f"{_pick(first, keys.random_bytes)} {_pick(second, keys.random_bytes)}"
-    forget(connection, keys, person, now)
-    _store(connection, keys, person, fold(words), record, now)
-    return SafeWord(words)
+    before = sorted(_all_of(connection, keys, person, now), key=lambda pair: int(pair[1].get("at", 0)))
+    of_this_talk = [mark for mark, kept in before if kept.get("talk") == talk]
+    oldest = [mark for mark, kept in before if kept.get("talk") != talk][: -(_MOST - 1)]
+    connection.execute(sa.delete(safe_words).where(safe_words.c.mark.in_([*of_this_talk, *oldest])))
+    _store(connection, keys, person, fold(words), {"agreed": record, "talk": talk, "at": int(now)}, now)
+    return SafeWord(words, replaces=bool(of_this_talk))
 
 
 def recognise(
@@ -76,33 +87,24 @@ def recognise(
 
     Word or not, the same is done: a fingerprint for each quarter, one look-up, one record opened.
     """
-    quarters = quarters_in_force(now)
-    secrets = {quarter: keys.key(_USE, quarter) for quarter in quarters}
-    marks = [_mark(secrets[quarter], b"word", person, folded) for quarter in quarters]
-    row = connection.execute(sa.select(safe_words).where(safe_words.c.mark.in_(marks))).first()
-    if row is None:
-        _decoy(secrets[quarters[0]])
-        return None
-    try:
-        return _opened(secrets[row.quarter], row.record, row.mark)
-    except CannotOpen:
-        return None
+    found = _find(connection, keys, person, folded, now)
+    return None if found is None else dict(found[1].get("agreed") or {})
 
 
 def renew(connection: sa.Connection, keys: PeriodKeys, person: str, folded: str, now: float) -> bool:
     """Carry a safe word that was just used over into this quarter; whether there was one."""
-    record = recognise(connection, keys, person, folded, now)
-    if record is None:
+    found = _find(connection, keys, person, folded, now)
+    if found is None:
         return False
-    forget(connection, keys, person, now)
-    _store(connection, keys, person, folded, record, now)
+    mark, kept = found
+    connection.execute(sa.delete(safe_words).where(safe_words.c.mark == mark))
+    _store(connection, keys, person, folded, kept, now)
     return True
 
 
 def forget(connection: sa.Connection, keys: PeriodKeys, person: str, now: float) -> None:
     """This number has no safe word any more."""
-    owners = [_mark(keys.key(_USE, quarter), b"owner", person, "") for quarter in quarters_in_force(now)]
-    connection.execute(sa.delete(safe_words).where(safe_words.c.owner.in_(owners)))
+    connection.execute(sa.delete(safe_words).where(safe_words.c.owner.in_(_owners(keys, person, now))))
 
 
 def purge(connection: sa.Connection, keys: PeriodKeys, now: float) -> int:
@@ -111,6 +113,32 @@ def purge(connection: sa.Connection, keys: PeriodKeys, now: float) -> int:
     gone = connection.execute(sa.delete(safe_words).where(safe_words.c.quarter.not_in(in_force)))
     keys.destroy_before(_USE, min(in_force))
     return int(gone.rowcount)
+
+
+def _find(
+    connection: sa.Connection, keys: PeriodKeys, person: str, folded: str, now: float
+) -> tuple[bytes, dict[str, Any]] | None:
+    quarters = quarters_in_force(now)
+    secrets = {quarter: keys.key(_USE, quarter) for quarter in quarters}
+    marks = [_mark(secrets[quarter], b"word", person, folded) for quarter in quarters]
+    row = connection.execute(sa.select(safe_words).where(safe_words.c.mark.in_(marks))).first()
+    if row is None:
+        _decoy(secrets[quarters[0]])
+        return None
+    try:
+        return row.mark, _opened(secrets[row.quarter], row.record, row.mark)
+    except CannotOpen:
+        return None
+
+
+def _all_of(connection: sa.Connection, keys: PeriodKeys, person: str, now: float) -> list[tuple[bytes, dict[str, Any]]]:
+    """The words of one number: their marks and what is kept with each."""
+    rows = connection.execute(sa.select(safe_words).where(safe_words.c.owner.in_(_owners(keys, person, now)))).all()
+    return [(row.mark, _opened(keys.key(_USE, row.quarter), row.record, row.mark)) for row in rows]
+
+
+def _owners(keys: PeriodKeys, person: str, now: float) -> list[bytes]:
+    return [_mark(keys.key(_USE, quarter), b"owner", person, "") for quarter in quarters_in_force(now)]
 
 
 def _store(

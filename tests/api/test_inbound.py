@@ -784,16 +784,18 @@ async def test_a_wording_the_person_chose_wins_over_what_is_heard(rig: Rig) -> N
 
 async def test_a_safe_word_brings_back_what_was_agreed_and_only_at_the_opening(rig: Rig) -> None:
     made = await rig.database.write(
-        lambda c: safewords.make(c, rig.keys, PERSON, {"variant": "lev"}, rig.clock(), fold)
+        lambda c: safewords.make(c, rig.keys, PERSON, {"variant": "lev"}, rig.clock(), fold, 0)
     )
     await rig.say(made.words)
     await rig.to_the_talk()
+    before = len(rig.engine.asked)
     await rig.say(made.words)
-    assert [facts["safe_word"] for *_, facts in rig.engine.asked] == [True, False, False]
+    assert [facts["safe_word"] for *_, facts in rig.engine.asked[:before]] == [True, False]
+    assert rig.provider.bodies[-1] == words_of("safe_word_known", "lev"), "in the wording that was kept with them"
 
 
 async def test_who_comes_back_is_spoken_to_in_the_wording_they_had_and_the_word_holds_on(rig: Rig) -> None:
-    made = await rig.database.write(lambda c: safewords.make(c, rig.keys, PERSON, {"variant": "en"}, rig.clock(), fold))
+    made = await rig.database.write(lambda c: safewords.make(c, rig.keys, PERSON, {"variant": "en"}, rig.clock(), fold, 0))
     made_in = quarter_of(rig.clock())
     while quarter_of(rig.clock()) == made_in:
         await rig.wait(86400)
@@ -822,8 +824,19 @@ async def test_a_safe_word_is_told_once_and_known_again(rig: Rig) -> None:
     assert rig.engine.asked[-1][2]["safe_word"] is True
 
 
+async def test_safe_words_asked_for_again_are_said_to_hold_alone(rig: Rig) -> None:
+    asks = turn("set_safe_word", commands=[{"id": "s1", "kind": "make_safe_word"}])
+    again = turn("set_safe_word", commands=[{"id": "s2", "kind": "make_safe_word"}])
+    rig.engine.outcomes = [asks, again]
+    await rig.say("بدي كلمة سر")
+    await rig.say("كمان مرة")
+    first, second = (words_of(name, safe_word="\x00").split("\x00") for name in ("set_safe_word", "safe_word_instead"))
+    one, two = rig.provider.bodies
+    assert one.startswith(first[0]) and two.startswith(second[0]) and two.endswith(second[1])
+
+
 async def test_delete_my_data_withdraws_the_ticket_and_voids_the_safe_word(rig: Rig) -> None:
-    made = await rig.database.write(lambda c: safewords.make(c, rig.keys, PERSON, {}, rig.clock(), fold))
+    made = await rig.database.write(lambda c: safewords.make(c, rig.keys, PERSON, {}, rig.clock(), fold, 0))
     rig.engine.outcomes = [
         turn("high_offer", commands=[handoff("HIGH"), {"id": "p1", "kind": "set_place", "place": "JO-AM"}]),
         turn("delete_my_data_done", commands=[{"id": "f1", "kind": "forget"}]),

@@ -32,8 +32,8 @@ def keys(tmp_path: Path, keyring: Keyring) -> PeriodKeys:
     return PeriodKeys(tmp_path / "keys", keyring, os.urandom)
 
 
-async def make(database: Database, keys: PeriodKeys, now: float = MAY, person: str = "p1") -> str:
-    made = await database.write(lambda connection: safewords.make(connection, keys, person, AGREED, now, fold))
+async def make(database: Database, keys: PeriodKeys, now: float = MAY, person: str = "p1", talk: int = 1) -> str:
+    made = await database.write(lambda connection: safewords.make(connection, keys, person, AGREED, now, fold, talk))
     return made.words
 
 
@@ -56,11 +56,26 @@ async def test_nothing_else_does(database: Database, keys: PeriodKeys) -> None:
     assert await heard(database, keys, words, person="p2") is None, "it belongs to the number it was given to"
 
 
-async def test_a_new_safe_word_makes_the_old_one_void(database: Database, keys: PeriodKeys) -> None:
+async def test_asked_for_again_in_one_talk_only_the_new_words_hold(database: Database, keys: PeriodKeys) -> None:
     old = await make(database, keys)
-    new = await make(database, keys)
-    assert await heard(database, keys, new) == AGREED
-    assert new == old or await heard(database, keys, old) is None
+    again = await database.write(lambda connection: safewords.make(connection, keys, "p1", AGREED, MAY, fold, 1))
+    assert again.replaces
+    assert await heard(database, keys, again.words) == AGREED
+    assert again.words == old or await heard(database, keys, old) is None
+
+
+async def test_whoever_asks_for_words_in_another_talk_locks_nobody_out(database: Database, keys: PeriodKeys) -> None:
+    hers = await make(database, keys, talk=1)
+    others = await database.write(lambda connection: safewords.make(connection, keys, "p1", AGREED, MAY, fold, 2))
+    assert not others.replaces, "nothing may show that there were words before"
+    assert await heard(database, keys, hers) == AGREED
+    assert await heard(database, keys, others.words) == AGREED
+
+
+async def test_of_many_words_the_oldest_give_way(database: Database, keys: PeriodKeys) -> None:
+    given = [await make(database, keys, MAY + talk, talk=talk) for talk in range(1, 7)]
+    known = [await heard(database, keys, words) is not None for words in given]
+    assert known[-4:] == [True] * 4 and sum(known) <= 4 + (len(given) - len(set(given)))
 
 
 async def test_it_can_be_forgotten(database: Database, keys: PeriodKeys) -> None:
@@ -98,7 +113,7 @@ async def test_the_table_shows_neither_words_nor_people_nor_what_was_agreed(
 
 async def test_what_was_agreed_must_be_short(database: Database, keys: PeriodKeys) -> None:
     with pytest.raises(ValueError):
-        await database.write(lambda connection: safewords.make(connection, keys, "p1", {"x": "y" * 600}, MAY, fold))
+        await database.write(lambda connection: safewords.make(connection, keys, "p1", {"x": "y" * 600}, MAY, fold, 1))
 
 
 async def test_a_message_that_is_no_safe_word_costs_the_same_steps(
@@ -118,7 +133,7 @@ def test_its_time_tells_nothing_that_could_be_seen_from_outside(tmp_path: Path) 
     keys = PeriodKeys(tmp_path / "keys", Keyring([SECRET]), os.urandom)
     with engine.connect() as connection:
         safewords.safe_words.create(connection)
-        words = safewords.make(connection, keys, "p1", AGREED, MAY, fold).words
+        words = safewords.make(connection, keys, "p1", AGREED, MAY, fold, 1).words
 
         def median(message: str) -> float:
             took = []
