@@ -27,7 +27,7 @@ from api.clock import Clock
 from api.conversations.keys import PeriodKeys
 from api.conversations.sealing import Keyring
 from api.conversations.store import ConversationStore, StoreUnavailable, connect
-from api.database import Database, DatabaseUnavailable
+from api.database import Database, DatabaseUnavailable, why
 from api.duties import Duties
 from api.engine import EngineClient
 from api.handoffs import queue
@@ -71,6 +71,7 @@ def create() -> Starlette:
     Raises:
         api.settings.SettingsError: a setting is wrong.
         api.scripts.release.ScriptProblems: the default release has errors.
+        SystemExit: the durable store cannot be used; one line says why, without its address.
     """
     root = Path(__file__).resolve().parent.parent
     settings = load_settings(os.environ, root)
@@ -78,9 +79,13 @@ def create() -> Starlette:
     sys.setswitchinterval(0.0005)
     logs.configure()
     errors.connect(settings.sentry_dsn, settings.mode.value)
-    gateway = wire(settings, root)
-    if settings.demo:
-        prepare_demo_staff(settings, gateway.database, Keyring(settings.secret_keys), gateway.clock)
+    try:
+        gateway = wire(settings, root)
+        if settings.demo:
+            prepare_demo_staff(settings, gateway.database, Keyring(settings.secret_keys), gateway.clock)
+    except (DatabaseUnavailable, sa.exc.SQLAlchemyError) as error:
+        # started again and again by the supervisor: one line each time, and none of a driver's words
+        raise SystemExit(f"hams: gateway: HAMS_DATABASE_URL: {why(error)}") from None
     return application(gateway)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -201,3 +203,17 @@ async def test_everything_is_let_go_of_at_the_end() -> None:
     assert gateway.provider._open is None
     with pytest.raises(RuntimeError):
         await gateway.database.read(lambda c: 1)
+
+
+def test_a_database_that_is_not_there_is_one_line_without_its_address(tmp_path: Path) -> None:
+    """Started by hand or again by the supervisor, past the questions ``./hams up`` asks before."""
+    environ = {
+        "PATH": os.environ["PATH"], "HAMS_VAR": str(tmp_path), "HAMS_REDIS_URL": "redis://127.0.0.1:1/0",
+        "HAMS_DATABASE_URL": "postgresql://somebody:secretword@127.0.0.1:1/cases",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", "from api.app import create; create()"], cwd=ROOT, env=environ, capture_output=True, text=True,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("hams: gateway: HAMS_DATABASE_URL:") and ended.stderr.count("\n") == 1
+    assert "secretword" not in ended.stderr
