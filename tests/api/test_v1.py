@@ -360,18 +360,18 @@ async def test_a_bad_message_is_named_by_field_and_never_echoed(body: dict[str, 
     assert CANARY not in answer.text and "input" not in answer.text
 
 
-async def test_what_turns_the_order_of_words_is_refused_and_what_arabic_is_typed_with_is_sent(line: Line) -> None:
+async def test_what_turns_the_order_of_words_is_taken_out_and_what_arabic_is_typed_with_is_sent(line: Line) -> None:
     client = await line.signed_in("salma")
     ticket = await line.flag()
     await client.post(f"handoffs/{ticket.id}/claim")
     path = f"handoffs/{ticket.id}/messages"
-    for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A)):
-        answer = await client.post(path, json={"text": f"a{chr(code)}b"})
-        assert problem(answer, 422, "invalid")["errors"][0]["pointer"] == "/text"
-    assert line.outbox.sent == []
+    for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A)):  # a number copied from a contact's card brings some
+        assert (await client.post(path, json={"text": f"a{chr(code)}b"})).status_code == 200
+        assert chr(code) not in line.outbox.sent[-1][1] and "ab" in line.outbox.sent[-1][1]
+    problem(await client.post(path, json={"text": "\u202a \u202c"}), 422, "invalid")
     typed = "نعم\u200f، هنا\u200e می\u200cخواهم ه\u200d\u061c"
     assert (await client.post(path, json={"text": typed})).status_code == 200
-    assert len(line.outbox.sent) == 1
+    assert typed in line.outbox.sent[-1][1]
 
 
 @pytest.mark.parametrize(
