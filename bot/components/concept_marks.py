@@ -66,6 +66,11 @@ class ConceptMarks:
         columns = self._found(self._marks(text))
         return np.array(columns, dtype=np.int64), np.full(len(columns), self._weight, dtype=np.float32)
 
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self._columns)
+
     def _marks(self, text: str) -> set[str]:
         seen = concepts_in(fold(text), self._concepts)
         marks = {name for name, _ in seen}

@@ -55,6 +55,12 @@ class Ngrams:
             values += [value / length for _, value in found]
         return np.array(columns, dtype=np.int64), np.array(values, dtype=np.float32)
 
+    def column_of(self, word: str) -> int | None:
+        """The column of a single word, if it was learned."""
+        characters, words = self._vectorizers
+        column = words.vocabulary_.get(word)
+        return None if column is None else len(characters.vocabulary_) + int(column)
+
     @property
     def width(self) -> int:
         """How many columns there are."""

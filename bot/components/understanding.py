@@ -6,24 +6,21 @@ One component, because the three share their features and a message is vectorise
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
-from scipy.sparse import csr_matrix, hstack, vstack
+from scipy.sparse import vstack
 
-from bot.components.concept_marks import ConceptMarks, read_concepts
-from bot.components.features import Ngrams
 from bot.components.heads import Heads
-from bot.components.normaliser import FOLDED, normalise
+from bot.components.message_features import MessageFeatures
+from bot.components.normaliser import FOLDED
 from bot.components.stored import find, keep
 from safety.scripts import foreign_language, guess_language, guess_script, plain_english
 
@@ -51,26 +48,9 @@ def read_ordinary(directory: Path = ORDINARY) -> list[str]:
 class Learned:
     """What training leaves: features, and one matrix of models for intents, flags and dialects."""
 
-    def __init__(self) -> None:
-        self.ngrams = Ngrams()
-        self.marks: ConceptMarks | None = None
+    def __init__(self, features: MessageFeatures | None = None) -> None:
+        self.features = features
         self.heads = Heads()
-
-    def features_of(self, text: str, folded: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The columns and values of one message: n-grams of what is folded, then concepts of what was typed."""
-        columns, values = self.ngrams.active(folded)
-        if self.marks is None:
-            return columns, values
-        more, marks = self.marks.active(text)
-        return np.concatenate([columns, more + self.ngrams.width]), np.concatenate([values, marks])
-
-
-    def features_of_many(self, texts: Sequence[str]) -> csr_matrix:
-        """The same as a matrix, one row a text."""
-        found = [self.ngrams.of([normalise(text) for text in texts])]
-        if self.marks is not None:
-            found.append(self.marks.of(texts))
-        return hstack(found, format="csr")
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -79,7 +59,7 @@ class Understanding(GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        return {"intent_strength": 12.0, "flag_strength": 6.0, "flag_threshold": 0.55, "concept_weight": 0.25, "sharpness": 2.4}
+        return {"intent_strength": 12.0, "flag_strength": 6.0, "flag_threshold": 0.55, "concept_weight": 0.25, "sharpness": 2.4, "encoder": None}
 
     def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource, learned: Learned) -> None:
         self._config, self._storage, self._resource, self._learned = config, storage, resource, learned
@@ -100,23 +80,18 @@ class Understanding(GraphComponent):
     def train(self, training_data: TrainingData) -> Resource:
         """Fit the three models on Rasa's training examples; flags and dialect come from their metadata."""
         examples = [e for e in training_data.training_examples if e.get(FOLDED) and e.get("intent")]
-        learned = self._learned
-        learned.marks = ConceptMarks(read_concepts(), self._config["concept_weight"])
-        features = hstack(
-            [
-                learned.ngrams.learn([e.get(FOLDED) for e in examples]),
-                learned.marks.learn([e.get("text") for e in examples]),
-            ],
-            format="csr",
-        )
-        learned.heads.learn(INTENTS, features, [e.get("intent") for e in examples], self._config["intent_strength"])
         notes = [_notes(e) for e in examples]
-        ordinary = read_ordinary()
-        beside = vstack([features, learned.features_of_many(ordinary)], format="csr") if ordinary else features
-        for flag in FLAGS:
-            carries = np.array([flag in (note.get("flags") or []) for note in notes] + [False] * len(ordinary))
-            if _FEWEST <= carries.sum() < len(carries):
-                learned.heads.learn(flag, beside, carries, self._config["flag_strength"])
+        encoder = self._config["encoder"]
+        seen = MessageFeatures(self._config["concept_weight"], Path(encoder) if encoder else None)
+        features = seen.learn([e.get("text") for e in examples], [note.get("dialect") == "english" for note in notes])
+        self._learned = learned = Learned(seen)
+        learned.heads.learn(INTENTS, features, [e.get("intent") for e in examples], self._config["intent_strength"])
+        flags = {flag: [flag in (note.get("flags") or []) for note in notes] for flag in FLAGS}
+        flags = {flag: carries for flag, carries in flags.items() if _FEWEST <= sum(carries) < len(carries)}
+        ordinary = read_ordinary() if flags else []
+        beside = vstack([features, seen.of(ordinary)], format="csr") if ordinary else features
+        for flag, carries in flags.items():
+            learned.heads.learn(flag, beside, np.array(carries + [False] * len(ordinary)), self._config["flag_strength"])
         known = [i for i, note in enumerate(notes) if note.get("dialect")]
         if len({notes[i]["dialect"] for i in known}) > 1:
             learned.heads.learn(DIALECTS, features[known], [notes[i]["dialect"] for i in known], 6.0)
@@ -139,14 +114,15 @@ class Understanding(GraphComponent):
         bare_digit = any(e["entity"] == "digit" for e in message.get("entities") or ())  # no model is asked
         scores: dict[str, dict[str, float]] = {}
         readable = any(letter.isalpha() for letter in folded)  # a thousand digits or emoji say nothing a model has learned
-        if readable and not bare_digit and learned.heads.groups:
-            scores = learned.heads.score(*learned.features_of(text, folded), self._config["sharpness"])
+        if readable and not bare_digit and learned.features is not None:
+            scores = learned.heads.score(*learned.features.active(text, folded), self._config["sharpness"])
         if scores:
             best = heapq.nlargest(5, scores[INTENTS].items(), key=lambda pair: pair[1])
             ranking = [{"name": name, "confidence": confidence} for name, confidence in best]
             flags = [flag for flag in FLAGS if flag in scores and scores[flag][flag] >= self._config["flag_threshold"]]
             p_danger = scores.get(DANGER, {}).get(DANGER, 0.0)
             if DIALECTS in scores:
+                message.set("dialects", scores[DIALECTS])  # for a second opinion (camel_dialect.py), if there is one
                 language, dialect = _variety(scores[DIALECTS], language)
         if foreign_language(text):  # the models know a few words of it: what they are not sure of is noise
             language, dialect = "other", None
