@@ -1,17 +1,22 @@
 """Which features and which models understand best: one table, on the development set.
 
-    .venv/engine/bin/python -m benchmarks.understanding.compare
+    .venv/engine/bin/python -m benchmarks.understanding.compare [--curve] [--stock EPOCHS]
 
-Trains each mix on ``nlu_data/`` outside of Rasa and judges it on both halves of the development set. Half A is where
-choices were made, half B is only ever reported. ``ranking`` is how often a message of danger scores above one that only
-looks like it (area under the curve), before rules and thresholds. ``seconds`` is processor time of learning.
+Trains each mix on ``nlu_data/`` outside of Rasa (the default pipeline with DIET: in Rasa) and judges it on both halves of
+the development set. Half A is where choices were made, half B is only ever reported. ``ranking`` is how often a message
+of danger scores above one that only looks like it (area under the curve), before rules and thresholds. ``seconds`` is
+processor time of learning. ``--curve`` learns the shipped mix from parts of the data instead. The sub-word embeddings
+are learned from nlu_data/ordinary and the training messages.
 """
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import json
 import os
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -27,11 +32,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
 from benchmarks.understanding.judge import group_of
+from benchmarks.understanding.subwords import Subwords
 from bot.components.concept_marks import ConceptMarks, read_concepts
 from bot.components.features import Ngrams
 from bot.components.heads import Heads
+from bot.components.message_features import MessageFeatures
 from bot.components.normaliser import normalise
-from bot.components.understanding import FLAGS
+from bot.components.understanding import FLAGS, read_ordinary
 
 ROOT = Path(__file__).resolve().parents[2]
 Matrix = NDArray[np.float32]
@@ -51,7 +58,7 @@ class Messages:
 
 def training() -> Messages:
     rows = [
-        {"text": line[2:].strip(), "intent": block["intent"], "flags": block["metadata"]["flags"]}
+        {"text": line[2:].strip(), "intent": block["intent"], **block["metadata"]}
         for file in sorted((ROOT / "nlu_data").glob("*.yml"))
         for block in yaml.load(file.read_bytes(), yaml.CSafeLoader).get("nlu", ())
         for line in block["examples"].splitlines()
@@ -71,14 +78,35 @@ def _messages(rows: list[dict[str, Any]]) -> Messages:
     return Messages([row["text"] for row in rows], [row["intent"] for row in rows], flags, rows)
 
 
-def features(known: Messages, asked: Messages, *, concepts: bool) -> tuple[csr_matrix, csr_matrix]:
-    """N-grams of the folded texts, with or without concepts beside them."""
-    ngrams = Ngrams()
-    learned, seen = [ngrams.learn([normalise(t) for t in known.texts])], [ngrams.of([normalise(t) for t in asked.texts])]
-    if concepts:
-        marks = ConceptMarks(read_concepts())
-        learned.append(marks.learn(known.texts))
-        seen.append(marks.of(asked.texts))
+def ngrams(known: Messages, asked: Messages) -> tuple[csr_matrix, csr_matrix]:
+    """N-grams of the folded texts."""
+    found = Ngrams()
+    return found.learn([normalise(text) for text in known.texts]), found.of([normalise(text) for text in asked.texts])
+
+
+def concepts(known: Messages, asked: Messages) -> tuple[csr_matrix, csr_matrix]:
+    """Concepts and ordered pairs of them."""
+    marks = ConceptMarks(read_concepts())
+    return marks.learn(known.texts), marks.of(asked.texts)
+
+
+def shipped(known: Messages, asked: Messages) -> tuple[csr_matrix, csr_matrix]:
+    """What the engine has: n-grams, concepts, and readings of Latin-letter words."""
+    found = MessageFeatures(0.25)
+    return found.learn(known.texts, [row["dialect"] == "english" for row in known.rows]), found.of(asked.texts)
+
+
+def subwords(known: Messages, asked: Messages) -> tuple[csr_matrix, csr_matrix]:
+    """Sub-word embeddings."""
+    found = Subwords()
+    folded = [normalise(text) for text in known.texts]
+    found.learn([*folded, *(normalise(text) for text in read_ordinary())])
+    return found.of(folded), found.of([normalise(text) for text in asked.texts])
+
+
+def beside(*parts: tuple[csr_matrix, csr_matrix]) -> tuple[csr_matrix, csr_matrix]:
+    """Several features of the same messages."""
+    learned, seen = zip(*parts, strict=True)
     return hstack(learned, format="csr"), hstack(seen, format="csr")
 
 
@@ -163,29 +191,66 @@ def figures(scored: Scored, asked: Messages, names: list[str]) -> Iterator[str]:
         best = max(
             2 * np.sum((flags[at] >= cut) & truth) / (np.sum(flags[at] >= cut) + np.sum(truth)) for cut in np.arange(0.2, 0.8, 0.05)
         )
-        yield f"{np.mean(every):.3f} {min(np.mean(hits) for hits in groups.values()):.3f} {ranking:.3f} {best:.3f}"
+        seen = f"{ranking:.3f} {best:.3f}" if flags.any() else "    –     –"
+        yield f"{np.mean(every):.3f} {min(np.mean(hits) for hits in groups.values()):.3f} {seen}"
+
+
+def stock(known: Messages, asked: Messages, names: list[str], epochs: int) -> Scored:
+    """Rasa's default pipeline: intents only, flags are none of its business."""
+    from benchmarks.understanding.public import STOCK, through_rasa
+
+    pipeline = [{**part, "epochs": epochs} if "epochs" in part else part for part in STOCK]
+    bare = str.maketrans("[](){}", "      ")
+    intents = np.zeros((len(asked.texts), len(names)), dtype=np.float32)
+    with tempfile.TemporaryDirectory() as scratch:
+        rows = [(text.translate(bare), intent) for text, intent in zip(known.texts, known.intents, strict=True)]
+        label_of = through_rasa(pipeline, rows, Path(scratch))
+        for at, text in enumerate(asked.texts):
+            intents[at, names.index(asyncio.run(label_of(text.translate(bare))))] = 1
+    return intents, np.zeros((len(asked.texts), len(FLAGS)), dtype=np.float32)
+
+
+def part(known: Messages, share: float) -> Messages:
+    """The first so many of the messages in an order that is always the same."""
+    order = np.random.default_rng(0).permutation(len(known.texts))[: int(share * len(known.texts))]
+    return _messages([known.rows[at] for at in order])
 
 
 def main() -> int:
     """Learn each mix, judge it, print its row."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--curve", action="store_true", help="how much more data brings, instead of the table")
+    parser.add_argument("--stock", type=int, default=0, metavar="EPOCHS", help="and Rasa's default pipeline (its default: 100)")
+    chosen = parser.parse_args()
     known, asked = training(), development()
     names = sorted(set(known.intents))
     print(f"{len(known.texts)} training messages, {len(asked.texts)} of the development set")
-    print(f"{'':36} half A: intents worst ranking flags   half B: the same            seconds")
+    print(f"{'':44} half A: intents worst ranking flags   half B: the same            seconds")
 
     def row(name: str, learn: Callable[[], Scored]) -> Scored:
         began = time.process_time()
         scored = learn()
-        print(f"{name:36} {'   '.join(figures(scored, asked, names))}   {time.process_time() - began:6.0f}", flush=True)
+        print(f"{name:44} {'   '.join(figures(scored, asked, names))}   {time.process_time() - began:6.0f}", flush=True)
         return scored
 
-    plain = features(known, asked, concepts=False)
+    if chosen.curve:
+        for share in (0.125, 0.25, 0.5, 0.75, 1.0):
+            some = part(known, share)
+            row(f"{len(some.texts)} messages", lambda some=some: lines(some, *shipped(some, asked), names))
+        return 0
+    plain, seen, words = ngrams(known, asked), concepts(known, asked), subwords(known, asked)
+    full = shipped(known, asked)
+    row("lines on sub-word embeddings", lambda: lines(known, *words, names))
     row("lines on n-grams", lambda: lines(known, *plain, names))
+    row("lines on n-grams and embeddings", lambda: lines(known, *beside(plain, words), names))
+    row("lines on n-grams and concepts", lambda: lines(known, *beside(plain, seen), names))
+    straight = row("the same and readings (shipped)", lambda: lines(known, *full, names))
+    row("the same and embeddings", lambda: lines(known, *beside(full, words), names))
     row("network on n-grams", lambda: network(known, *plain, names))
-    rich = features(known, asked, concepts=True)
-    straight = row("lines on n-grams and concepts", lambda: lines(known, *rich, names))
-    bent = row("network on n-grams and concepts", lambda: network(known, *rich, names))
-    row("both of these, mixed", lambda: mixed(straight, bent))
+    bent = row("network on what is shipped", lambda: network(known, *full, names))
+    row("shipped lines and this network, mixed", lambda: mixed(straight, bent))
+    if chosen.stock:
+        row(f"Rasa's default pipeline, DIET {chosen.stock} epochs", lambda: stock(known, asked, names, chosen.stock))
     return 0
 
 
