@@ -15,6 +15,15 @@ from sklearn.linear_model import LogisticRegression
 Scores: TypeAlias = "NDArray[np.float32]"
 
 
+def _line(features: csr_matrix, target: NDArray[np.bool_], strength: float) -> tuple[Scores, float]:
+    # liblinear's dual solver: minutes faster than the others on sparse n-grams
+    model = LogisticRegression(
+        C=strength, solver="liblinear", dual=True, tol=0.01, max_iter=300, class_weight="balanced", random_state=0
+    )
+    model.fit(features, target)
+    return model.coef_[0].astype(np.float32), float(model.intercept_[0])
+
+
 @dataclass
 class Heads:
     """Groups of one-against-rest logistic models.
@@ -35,17 +44,11 @@ class Heads:
         names = (group,) if given.dtype == np.bool_ else tuple(map(str, np.unique(given)))
         targets = [given] if given.dtype == np.bool_ else [given == name for name in names]
 
-        def line(target: NDArray[np.bool_]) -> LogisticRegression:
-            # liblinear's dual solver: deterministic, and minutes faster than the others on sparse n-grams
-            model = LogisticRegression(
-                C=strength, solver="liblinear", dual=True, tol=0.01, max_iter=300, class_weight="balanced", random_state=0
-            )
-            return model.fit(features, target)
-
-        # the solver lets go of the interpreter: threads are enough, and each line is learned by itself
-        lines = Parallel(n_jobs=-1, prefer="threads")(delayed(line)(target) for target in targets)
-        coefficients = np.hstack([model.coef_.T for model in lines]).astype(np.float32)
-        intercept = np.concatenate([model.intercept_ for model in lines]).astype(np.float32)
+        # processes, not threads: the solver shuffles with one generator for the whole process, and two lines learned at
+        # the same time would draw from it by turns, never twice the same
+        lines = Parallel(n_jobs=-1)(delayed(_line)(features, target, strength) for target in targets)
+        coefficients = np.stack([weights for weights, _ in lines], axis=1)
+        intercept = np.array([bias for _, bias in lines], dtype=np.float32)
         self.groups[group] = names
         self.weights = coefficients if self.weights is None else np.hstack([self.weights, coefficients])
         self.bias = intercept if self.bias is None else np.concatenate([self.bias, intercept])
