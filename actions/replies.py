@@ -175,12 +175,18 @@ class ActionFamilyCounselling(ReplyAction):
 
 
 class ActionSafetyPlan(ReplyAction):
-    """The plan in parts; by SMS only what fits the moment."""
+    """The plan in parts; by SMS, and in danger («شو اعمل هلأ؟»), only what fits the moment."""
 
     def name(self) -> str:
         return "action_safety_plan"
 
     def reply(self, turn: Turn) -> list[EventType]:
+        if "RED" in turn.talk.told:
+            turn.say("danger_bare")
+            turn.say("plan_home")
+            if turn.ticket == "queued":
+                turn.say("ticket_waiting")
+            return questions_follow(turn)
         turn.say("ask_safety_plan")
         turn.say("plan_home")
         if turn.facts.get("channel") != "sms":

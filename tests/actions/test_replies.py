@@ -1,8 +1,8 @@
-"""Replies outside the questions: what a bare digit chooses."""
+"""Replies outside the questions: what a bare digit chooses, what to do in danger."""
 
 from __future__ import annotations
 
-from actions.replies import ActionMenu
+from actions.replies import ActionMenu, ActionSafetyPlan
 from actions.talk import Talk
 from tests.actions.test_opening import said
 
@@ -19,3 +19,13 @@ def test_once_the_menu_was_shown_its_digits_choose(make_turn):
         turn.say(shown)
         ActionMenu().reply(turn)
         assert said(turn) == [shown, "ask_legal"]
+
+
+def test_what_to_do_in_danger_begins_with_the_number_and_is_short(make_turn):
+    talk = Talk(stage="open", told=["RED"])
+    turn = make_turn(talk, facts={"turn": "t", "channel": "whatsapp", "ticket": "queued"})
+    ActionSafetyPlan().reply(turn)
+    assert said(turn) == ["danger_bare", "plan_home", "ticket_waiting"]
+    calm = make_turn()
+    ActionSafetyPlan().reply(calm)
+    assert said(calm)[0] == "ask_safety_plan" and "plan_children" in said(calm)
