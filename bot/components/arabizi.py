@@ -26,6 +26,7 @@ _WRITTEN: dict[str, tuple[str, ...]] = {
     "غ": ("2",), "ف": ("f", "v"), "ق": ("2", "k"), "ك": ("k",), "ل": ("l",), "م": ("m",), "ن": ("n",),
 }
 _MOST_SKELETONS = 12
+_MOST_FILED = 12  # words under one skeleton; the rarer ones would cost time and win nothing
 _TWICE = re.compile(r"(.)\1+")
 _VOWEL = {"ا": "a", "و": "ouw", "ي": "eiy"}
 _LATIN_WORD = re.compile(r"[a-z0-9']*[a-z][a-z0-9']*")
@@ -72,7 +73,9 @@ class Arabizi:
             if count > 1:  # what was typed once may be a slip
                 for rank, skeleton in enumerate(skeletons(word)):
                     filed.setdefault(skeleton, []).append((word, math.log(count) - 0.3 * rank))
-        self.filed = {skeleton: tuple(words) for skeleton, words in filed.items()}
+        self.filed = {
+            skeleton: tuple(sorted(words, key=lambda found: (-found[1], found[0]))[:_MOST_FILED]) for skeleton, words in filed.items()
+        }
         common = Counter(word for text in english for word in text.split())
         self.english = frozenset(word for word, count in common.items() if count > 2 and word.isalpha())
 

@@ -20,7 +20,7 @@ from safety.folding import fold
 
 FILES = Path(__file__).resolve().parents[2] / "nlu_data" / "concepts"
 
-_NEAR = 4
+_NEAR = 6
 """Words between two concepts that are still read together."""
 
 _FEWEST = 3
@@ -45,7 +45,7 @@ class ConceptMarks:
         most: columns at most, the commonest first (a model must stay under 40 MB).
     """
 
-    def __init__(self, concepts: Concepts, weight: float = 0.25, most: int = 30_000) -> None:
+    def __init__(self, concepts: Concepts, weight: float = 0.25, most: int = 50_000) -> None:
         self._concepts, self._weight, self._most = concepts, weight, most
         self._columns: dict[str, int] = {}
 
