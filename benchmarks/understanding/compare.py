@@ -114,8 +114,7 @@ def lines(known: Messages, x: csr_matrix, y: csr_matrix, names: list[str]) -> Sc
     """One-against-rest logistic lines, as the engine has them."""
     heads = Heads()
     heads.learn("intents", x, known.intents, 12.0)
-    for column, flag in enumerate(FLAGS):
-        heads.learn(flag, x, known.flags[:, column] > 0, 6.0)
+    heads.learn_each(x, {flag: known.flags[:, column] > 0 for column, flag in enumerate(FLAGS)}, 6.0)
     assert heads.weights is not None and heads.bias is not None
     chances = 1.0 / (1.0 + np.exp(-(y @ heads.weights + heads.bias)))
     assert list(heads.groups["intents"]) == names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -38,18 +38,25 @@ class Heads:
     weights: NDArray[np.float32] | None = None
     bias: Scores | None = None
 
-    def learn(self, group: str, features: csr_matrix, labels: Sequence[Any], strength: float) -> None:
-        """Fit a group: several classes one against the rest, or True and False for one label named after the group."""
+    def learn(self, group: str, features: csr_matrix, labels: Sequence[str], strength: float) -> None:
+        """Fit a group of several classes, one against the rest."""
         given = np.asarray(labels)
-        names = (group,) if given.dtype == np.bool_ else tuple(map(str, np.unique(given)))
-        targets = [given] if given.dtype == np.bool_ else [given == name for name in names]
+        names = tuple(map(str, np.unique(given)))
+        self._add({group: names}, features, [given == name for name in names], strength)
 
+    def learn_each(self, features: csr_matrix, targets: Mapping[str, NDArray[np.bool_]], strength: float) -> None:
+        """Fit labels that exclude nothing: each is a group of its own, named after it."""
+        self._add({name: (name,) for name in targets}, features, list(targets.values()), strength)
+
+    def _add(
+        self, groups: Mapping[str, tuple[str, ...]], features: csr_matrix, targets: Sequence[NDArray[np.bool_]], strength: float
+    ) -> None:
         # processes, not threads: the solver shuffles with one generator for the whole process, and two lines learned at
         # the same time would draw from it by turns, never twice the same
         lines = Parallel(n_jobs=-1)(delayed(_line)(features, target, strength) for target in targets)
         coefficients = np.stack([weights for weights, _ in lines], axis=1)
         intercept = np.array([bias for _, bias in lines], dtype=np.float32)
-        self.groups[group] = names
+        self.groups.update(groups)
         self.weights = coefficients if self.weights is None else np.hstack([self.weights, coefficients])
         self.bias = intercept if self.bias is None else np.concatenate([self.bias, intercept])
 

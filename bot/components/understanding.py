@@ -59,7 +59,7 @@ class Understanding(GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        return {"intent_strength": 12.0, "flag_strength": 6.0, "flag_threshold": 0.55, "concept_weight": 0.25, "sharpness": 2.4, "encoder": None}
+        return {"intent_strength": 12.0, "flag_strength": 6.0, "flag_threshold": 0.55, "concept_weight": 0.25, "sharpness": 2.8, "encoder": None}
 
     def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource, learned: Learned) -> None:
         self._config, self._storage, self._resource, self._learned = config, storage, resource, learned
@@ -86,12 +86,13 @@ class Understanding(GraphComponent):
         features = seen.learn([e.get("text") for e in examples], [note.get("dialect") == "english" for note in notes])
         self._learned = learned = Learned(seen)
         learned.heads.learn(INTENTS, features, [e.get("intent") for e in examples], self._config["intent_strength"])
-        flags = {flag: [flag in (note.get("flags") or []) for note in notes] for flag in FLAGS}
-        flags = {flag: carries for flag, carries in flags.items() if _FEWEST <= sum(carries) < len(carries)}
-        ordinary = read_ordinary() if flags else []
-        beside = vstack([features, seen.of(ordinary)], format="csr") if ordinary else features
-        for flag, carries in flags.items():
-            learned.heads.learn(flag, beside, np.array(carries + [False] * len(ordinary)), self._config["flag_strength"])
+        carried = {flag: [flag in (note.get("flags") or []) for note in notes] for flag in FLAGS}
+        flags = {flag: np.array(each) for flag, each in carried.items() if _FEWEST <= sum(each) < len(each)}
+        if flags:
+            ordinary = read_ordinary()  # carries none of them
+            beside = vstack([features, seen.of(ordinary)], format="csr") if ordinary else features
+            targets = {flag: np.concatenate([each, np.zeros(len(ordinary), dtype=np.bool_)]) for flag, each in flags.items()}
+            learned.heads.learn_each(beside, targets, self._config["flag_strength"])
         known = [i for i, note in enumerate(notes) if note.get("dialect")]
         if len({notes[i]["dialect"] for i in known}) > 1:
             learned.heads.learn(DIALECTS, features[known], [notes[i]["dialect"] for i in known], 6.0)

@@ -34,7 +34,7 @@ def test_a_kept_model_answers_as_the_learned_one(ngrams: Ngrams) -> None:
     heads = Heads()
     features = ngrams.of(TEXTS)
     heads.learn("intents", features, (["hit", "hit", "place", "place", "person", "person", "place", "thanks", "thanks"] * 3), 6.0)
-    heads.learn("night", features, np.array(["tonight" in t or "ليله" in t for t in TEXTS]), 6.0)
+    heads.learn_each(features, {"night": np.array(["tonight" in t or "ليله" in t for t in TEXTS])}, 6.0)
     kept = pickle.loads(pickle.dumps(heads))
     for text in TEXTS[:9]:
         before, after = heads.score(*ngrams.active(text)), kept.score(*ngrams.active(text))

@@ -28,7 +28,7 @@ def learned() -> tuple[MessageFeatures, Heads]:
     features, heads = MessageFeatures(0.25), Heads()
     matrix = features.learn(texts, [text.isascii() for text in texts])
     heads.learn("intents", matrix, intents, 12.0)
-    heads.learn("danger", matrix, np.array(danger), 6.0)
+    heads.learn_each(matrix, {"danger": np.array(danger)}, 6.0)
     return features, heads
 
 
