@@ -60,7 +60,7 @@ def test_a_forged_or_missing_signature_is_refused_and_leaves_nothing(line: Watch
             door.raw(body),
             door.raw(body, **{"X-Twilio-Signature": ""}),
             door.raw(body, **{"X-Twilio-Signature": "0" * 28}),
-            door.raw(body, **{"X-Twilio-Signature": good[:-2] + "A="}),
+            door.raw(body, **{"X-Twilio-Signature": good[:-2] + ("E=" if good.endswith("A=") else "A=")}),
             door.raw(body, **{"X-Twilio-Signature": good.lower()}),
             door.raw(altered, **{"X-Twilio-Signature": good}),
             door.raw(body + b"&Extra=1", **{"X-Twilio-Signature": good}),
