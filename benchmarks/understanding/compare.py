@@ -1,6 +1,6 @@
 """Which features and which models understand best: one table, on the development set.
 
-    .venv/engine/bin/python -m benchmarks.understanding.compare [--curve] [--stock EPOCHS]
+    .venv/engine/bin/python -m benchmarks.understanding.compare [--network] [--stock EPOCHS] [--curve]
 
 Trains each mix on ``nlu_data/`` outside of Rasa (the default pipeline with DIET: in Rasa) and judges it on both halves of
 the development set. Half A is where choices were made, half B is only ever reported. ``ranking`` is how often a message
@@ -219,6 +219,7 @@ def main() -> int:
     """Learn each mix, judge it, print its row."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--curve", action="store_true", help="how much more data brings, instead of the table")
+    parser.add_argument("--network", action="store_true", help="and a network with one hidden layer, in TensorFlow")
     parser.add_argument("--stock", type=int, default=0, metavar="EPOCHS", help="and Rasa's default pipeline (its default: 100)")
     chosen = parser.parse_args()
     known, asked = training(), development()
@@ -245,9 +246,10 @@ def main() -> int:
     row("lines on n-grams and concepts", lambda: lines(known, *beside(plain, seen), names))
     straight = row("the same and readings (shipped)", lambda: lines(known, *full, names))
     row("the same and embeddings", lambda: lines(known, *beside(full, words), names))
-    row("network on n-grams", lambda: network(known, *plain, names))
-    bent = row("network on what is shipped", lambda: network(known, *full, names))
-    row("shipped lines and this network, mixed", lambda: mixed(straight, bent))
+    if chosen.network:
+        row("network on n-grams", lambda: network(known, *plain, names))
+        bent = row("network on what is shipped", lambda: network(known, *full, names))
+        row("shipped lines and this network, mixed", lambda: mixed(straight, bent))
     if chosen.stock:
         row(f"Rasa's default pipeline, DIET {chosen.stock} epochs", lambda: stock(known, asked, names, chosen.stock))
     return 0
