@@ -32,6 +32,7 @@ FLAGS = (
 """The flags of intents.yml."""
 
 INTENTS, DIALECTS = "intents", "dialects"
+ELSEWHERE = "out_of_scope"
 _SURE_OF_FOREIGN = 0.6
 _FEWEST = 8  # examples a flag needs to be learned
 
@@ -59,7 +60,8 @@ class Understanding(GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        return {"intent_strength": 12.0, "flag_strength": 6.0, "flag_threshold": 0.55, "concept_weight": 0.25, "sharpness": 2.8, "encoder": None}
+        return {"intent_strength": 12.0, "flag_strength": 6.0, "flag_threshold": 0.55, "concept_weight": 0.25, "sharpness": 2.8,
+            "elsewhere": 0.6, "encoder": None}
 
     def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource, learned: Learned) -> None:
         self._config, self._storage, self._resource, self._learned = config, storage, resource, learned
@@ -118,6 +120,8 @@ class Understanding(GraphComponent):
         if readable and not bare_digit and learned.features is not None:
             scores = learned.heads.score(*learned.features.active(text, folded), self._config["sharpness"])
         if scores:
+            if DANGER in scores:
+                scores[DANGER][DANGER] *= 1.0 - self._config["elsewhere"] * scores[INTENTS].get(ELSEWHERE, 0.0)
             best = heapq.nlargest(5, scores[INTENTS].items(), key=lambda pair: pair[1])
             ranking = [{"name": name, "confidence": confidence} for name, confidence in best]
             flags = [flag for flag in FLAGS if flag in scores and scores[flag][flag] >= self._config["flag_threshold"]]
