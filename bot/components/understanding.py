@@ -60,8 +60,10 @@ class Understanding(GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        return {"intent_strength": 12.0, "flag_strength": 6.0, "flag_threshold": 0.55, "concept_weight": 0.25, "sharpness": 2.8,
-            "elsewhere": 0.6, "encoder": None}
+        return {
+            "intent_strength": 12.0, "flag_strength": 6.0, "flag_threshold": 0.55, "concept_weight": 0.25,
+            "sharpness": 2.8, "elsewhere": 0.6, "encoder": None,
+        }
 
     def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource, learned: Learned) -> None:
         self._config, self._storage, self._resource, self._learned = config, storage, resource, learned
