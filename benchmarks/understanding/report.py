@@ -71,6 +71,7 @@ def figures(judged: Judged, seconds: list[float]) -> list[tuple[str, str]]:
         *((f"  {name}", share(hits)) for name, hits in sorted(groups.items())),
         ("urgent: recall", share(danger)),
         ("urgent: specificity on look-alikes", share(alike)),
+        *((f"  {name}: recall / specificity", _urgent(judged, later)) for name, later in (("first 300", False), ("later, harder 320", True))),
         ("urgent on the other messages", share([u["urgent"] for r, u in intents if "danger_now" not in r["flags"]])),
         ("flags, micro-F1", f"{2 * hit / (2 * hit + missed + false):.3f}" if hit else "–"),
         ("exit: recall", share([u["exit"] for r, u in judged if r["kind"] == "exit"])),
@@ -79,6 +80,17 @@ def figures(judged: Judged, seconds: list[float]) -> list[tuple[str, str]]:
         ("expected calibration error", f"{calibration_error(intents):.3f}"),
         ("parse p50 / p99", f"{1000 * seconds[len(seconds) // 2]:.1f} / {1000 * seconds[int(len(seconds) * 0.99)]:.1f} ms"),
     ]
+
+
+LATER = 1374
+"""Messages with a higher number were written later and harder (dev/README.md)."""
+
+
+def _urgent(judged: Judged, later: bool) -> str:
+    of = [(r, u) for r, u in judged if (int(r["id"][1:]) > LATER) is later]
+    danger = [u["urgent"] for r, u in of if r["kind"] == "danger"]
+    alike = [not u["urgent"] for r, u in of if r["kind"] == "lookalike"]
+    return f"{sum(danger) / len(danger):.3f} / {sum(alike) / len(alike):.3f}"
 
 
 def calibration_error(judged: Judged) -> float:
