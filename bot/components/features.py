@@ -37,7 +37,10 @@ class Ngrams:
 
     def learn(self, texts: Sequence[str]) -> csr_matrix:
         """Fit on folded training texts; returns their features, one row a text."""
-        return hstack([vectorizer.fit_transform(texts) for vectorizer in self._vectorizers], format="csr")
+        learned = hstack([vectorizer.fit_transform(texts) for vectorizer in self._vectorizers], format="csr")
+        for vectorizer in self._vectorizers:
+            vars(vectorizer).pop("stop_words_", None)  # every piece that was left out: a hundred megabytes nobody asks for
+        return learned
 
     def of(self, texts: Sequence[str]) -> csr_matrix:
         """Features of many folded texts, one row a text."""
