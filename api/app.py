@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import random
 import sys
@@ -86,7 +87,10 @@ def create() -> Starlette:
     except (DatabaseUnavailable, sa.exc.SQLAlchemyError) as error:
         # started again and again by the supervisor: one line each time, and none of a driver's words
         raise SystemExit(f"hams: gateway: HAMS_DATABASE_URL: {why(error)}") from None
-    return application(gateway)
+    made = application(gateway)
+    gc.collect()
+    gc.freeze()  # what lives as long as the process need not be walked again in the middle of somebody's turn
+    return made
 
 
 def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:

@@ -47,8 +47,10 @@ class EngineApp:
             status, answer = _refusal(error)
             if status == 500:
                 logger.error(type(error).__name__)
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/msgpack")]})
-        await send({"type": "http.response.body", "body": msgpack.packb(answer)})
+        packed = msgpack.packb(answer)
+        headers = [(b"content-type", b"application/msgpack"), (b"content-length", b"%d" % len(packed))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": packed})
 
     async def _answer(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
         if (method, path) == ("POST", "/turn"):

@@ -16,7 +16,7 @@ from bot.components.arabizi import Arabizi
 from bot.components.concept_marks import ConceptMarks, read_concepts
 from bot.components.encoder import Encoder
 from bot.components.features import Ngrams
-from bot.components.normaliser import normalise
+from bot.components.normaliser import normalise, words_alone
 
 _READING_WEIGHTS = (0.15, 0.1, 0.07)
 """Of the first, second and third reading of a Latin-letter word; chosen on half A of the development set."""
@@ -42,14 +42,14 @@ class MessageFeatures:
         Args:
             english: which of them are English: their words are not read as Arabizi.
         """
-        folded = [normalise(text) for text in texts]
+        folded = [words_alone(normalise(text)) for text in texts]
         ngrams = self._ngrams.learn(folded)
         self._arabizi.learn(folded, [text for text, is_english in zip(folded, english, strict=True) if is_english])
         return self._beside(ngrams, texts, folded, self._marks.learn(texts))
 
     def of(self, texts: Sequence[str]) -> csr_matrix:
         """Features of many texts, one row a text."""
-        folded = [normalise(text) for text in texts]
+        folded = [words_alone(normalise(text)) for text in texts]
         return self._beside(self._ngrams.of(folded), texts, folded, self._marks.of(texts))
 
     def active(self, text: str, folded: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -57,6 +57,7 @@ class MessageFeatures:
 
         A column may come twice, as what it is worth as an n-gram and as a reading: the two add up.
         """
+        folded = words_alone(folded)
         columns, values = self._ngrams.active(folded)
         marks, worth = self._marks.active(text)
         parts = [columns, marks + self._ngrams.width]

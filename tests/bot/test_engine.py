@@ -161,6 +161,18 @@ def test_odd_messages_are_answered(engine: Engine, text: str) -> None:
     assert names(talk(engine, text, state=state)[-1])
 
 
+@pytest.mark.parametrize("text", [
+    "", " ", "😀", "🔪", "7", "٣", "ا" * 1600, "a" * 1600, "ههه " * 400, "\ud800", "ا\udfff\ud83d", "\u202e\u2066\x00", "\u200f\u200e\u061c",
+    "mix عربي 漢字 кириллица 3arabi", "آپ کون ہیں؟ میرا شوہر مجھے مارتا ہے", "شوهرم منو میزنه کمک کنید", "sinasaktan ako ng amo ko po",
+    "ባለቤቴ ይመታኛል", "mon mari me frappe tous les soirs", "\ufe8d\ufedf\ufeb4\ufefc\ufee1",
+])
+def test_anything_at_all_is_understood_somehow(engine: Engine, text: str) -> None:
+    understood = asyncio.run(engine.understand(text))
+    assert set(understood) >= {"intent", "confidence", "flags", "dialect", "script", "language", "alarm"}
+    assert 0.0 <= understood["confidence"] <= 1.0 and understood["script"] in ("arabic", "latin", "other")
+    assert understood["language"] in ("ar", "en", "other")
+
+
 @pytest.mark.parametrize("hello", ["هلا", "هلا والله", "مرحبا", "السلام عليكم", "hi", "salam", "شكرا", "يسلمو"])
 def test_a_plain_greeting_raises_no_suspicion(engine: Engine, hello: str) -> None:
     outcome = talk(engine, hello)[0]
