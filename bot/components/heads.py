@@ -16,9 +16,10 @@ Scores: TypeAlias = "NDArray[np.float32]"
 
 
 def _line(features: csr_matrix, target: NDArray[np.bool_], strength: float) -> tuple[Scores, float]:
-    # liblinear's dual solver: minutes faster than the others on sparse n-grams
+    # liblinear's dual solver: minutes faster than the others on sparse n-grams; a finer tolerance takes twice the time and
+    # answers no message of the development set differently
     model = LogisticRegression(
-        C=strength, solver="liblinear", dual=True, tol=0.01, max_iter=300, class_weight="balanced", random_state=0
+        C=strength, solver="liblinear", dual=True, tol=0.1, max_iter=300, class_weight="balanced", random_state=0
     )
     model.fit(features, target)
     return model.coef_[0].astype(np.float32), float(model.intercept_[0])

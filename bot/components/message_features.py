@@ -17,6 +17,7 @@ from bot.components.concept_marks import ConceptMarks, read_concepts
 from bot.components.encoder import Encoder
 from bot.components.features import Ngrams
 from bot.components.normaliser import normalise, words_alone
+from bot.components.spacing import Spacing
 
 _READING_WEIGHTS = (0.15, 0.1, 0.07)
 """Of the first, second and third reading of a Latin-letter word; chosen on half A of the development set."""
@@ -31,6 +32,7 @@ class MessageFeatures:
     """
 
     def __init__(self, concept_weight: float, encoder: Path | None = None) -> None:
+        self._spacing = Spacing()
         self._ngrams = Ngrams()
         self._arabizi = Arabizi()
         self._marks = ConceptMarks(read_concepts(), concept_weight)
@@ -42,24 +44,26 @@ class MessageFeatures:
         Args:
             english: which of them are English: their words are not read as Arabizi.
         """
-        folded = [words_alone(normalise(text)) for text in texts]
+        typed = [words_alone(normalise(text)) for text in texts]
+        self._spacing.learn(typed)
+        folded = [self._spacing.apart(text) for text in typed]
         ngrams = self._ngrams.learn(folded)
         self._arabizi.learn(folded, [text for text, is_english in zip(folded, english, strict=True) if is_english])
-        return self._beside(ngrams, texts, folded, self._marks.learn(texts))
+        return self._beside(ngrams, texts, folded, self._marks.learn(folded))
 
     def of(self, texts: Sequence[str]) -> csr_matrix:
         """Features of many texts, one row a text."""
-        folded = [words_alone(normalise(text)) for text in texts]
-        return self._beside(self._ngrams.of(folded), texts, folded, self._marks.of(texts))
+        folded = [self._spacing.apart(words_alone(normalise(text))) for text in texts]
+        return self._beside(self._ngrams.of(folded), texts, folded, self._marks.of(folded))
 
     def active(self, text: str, folded: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The columns that are not zero for one message, and their values, as :meth:`of` gives them.
 
         A column may come twice, as what it is worth as an n-gram and as a reading: the two add up.
         """
-        folded = words_alone(folded)
+        folded = self._spacing.apart(words_alone(folded))
         columns, values = self._ngrams.active(folded)
-        marks, worth = self._marks.active(text)
+        marks, worth = self._marks.active(folded)
         parts = [columns, marks + self._ngrams.width]
         numbers = [values, worth]
         if read := self._read(folded):
