@@ -30,6 +30,9 @@ def main() -> int:
     print("loading Rasa …", file=sys.stderr, flush=True)
     from rasa.model_training import train
 
+    from bot import training_economies
+
+    training_economies.apply()
     hush_structlog()
     print("training …", file=sys.stderr, flush=True)
     chosen.out.parent.mkdir(parents=True, exist_ok=True)

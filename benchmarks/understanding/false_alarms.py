@@ -27,7 +27,7 @@ def ordinary(data: Path) -> Iterator[tuple[str, str]]:
         yield from (("Shami", line) for line in lines[int(len(lines) * 0.8) :] if line.strip())
     for path in sorted((data / "arbanking77").glob("*_test.csv")):
         with path.open(encoding="utf-8", newline="") as file:
-            yield from (("ArBanking77", row[0]) for row in list(csv.reader(file))[1:])
+            yield from (("ArBanking77", row["text"]) for row in csv.DictReader(file))  # the label comes first
 
 
 async def count(model: Path, data: Path) -> dict[str, list[int]]:

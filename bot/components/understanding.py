@@ -61,8 +61,8 @@ class Understanding(GraphComponent):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         return {
-            "intent_strength": 12.0, "flag_strength": 6.0, "flag_threshold": 0.55, "concept_weight": 0.25,
-            "sharpness": 2.8, "elsewhere": 0.6, "encoder": None,
+            "intent_strength": 12.0, "flag_strength": 6.0, "danger_strength": 20.0, "ordinary_counts": 4.0,
+            "flag_threshold": 0.55, "concept_weight": 0.25, "sharpness": 2.8, "elsewhere": 0.6, "encoder": None,
         }
 
     def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource, learned: Learned) -> None:
@@ -96,7 +96,12 @@ class Understanding(GraphComponent):
             ordinary = read_ordinary()  # carries none of them
             beside = vstack([features, seen.of(ordinary)], format="csr") if ordinary else features
             targets = {flag: np.concatenate([each, np.zeros(len(ordinary), dtype=np.bool_)]) for flag, each in flags.items()}
-            learned.heads.learn_each(beside, targets, self._config["flag_strength"])
+            if DANGER in targets:
+                counts = np.repeat(np.float32([1.0, self._config["ordinary_counts"]]), [len(examples), len(ordinary)])
+                strength = self._config["danger_strength"]
+                learned.heads.learn_in_parts(DANGER, beside, targets.pop(DANGER), strength, counts)
+            if targets:
+                learned.heads.learn_each(beside, targets, self._config["flag_strength"])
         known = [i for i, note in enumerate(notes) if note.get("dialect")]
         if len({notes[i]["dialect"] for i in known}) > 1:
             learned.heads.learn(DIALECTS, features[known], [notes[i]["dialect"] for i in known], 6.0)
