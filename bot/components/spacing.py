@@ -20,6 +20,9 @@ _PIECE = 6
 _SHORTEST, _LONGEST, _LONGEST_PIECE = 6, 40, 12
 """Letters of a word that is looked at for cuts, and of a piece."""
 
+_MOST = 40
+"""Words of a message that are looked at: the length of a very long message must not be its price."""
+
 _UNKNOWN_LETTER = 2.3
 """What a letter of a word nobody wrote costs, in nats: a tenth of the likelihood (Norvig, "Natural Language Corpus Data")."""
 
@@ -67,7 +70,11 @@ class Spacing:
         """The text with its run-together words set apart."""
         if not self._cost:
             return folded
-        return " ".join(self._cut(word) if self._looks_glued(word) else word for word in folded.split())
+        words = folded.split()
+        glued = [at for at, word in enumerate(words) if self._looks_glued(word)]
+        for at in glued[:_MOST]:
+            words[at] = self._cut(words[at])
+        return " ".join(words)
 
     def _looks_glued(self, word: str) -> bool:
         return word.isalpha() and _SHORTEST <= len(word) <= _LONGEST and not self._is_one(word)

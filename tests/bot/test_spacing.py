@@ -32,6 +32,11 @@ def test_a_word_stays_a_word(spacing: Spacing, word: str) -> None:
     assert spacing.apart(word) == word
 
 
+def test_of_a_very_long_message_the_first_words_are_looked_at(spacing: Spacing) -> None:
+    read = spacing.apart(" ".join(["كانيكسرالباب"] * 100)).split()
+    assert read[:3] == ["كان", "يكسر", "الباب"] and read[-1] == "كانيكسرالباب"
+
+
 def test_nothing_is_cut_before_anything_was_learned() -> None:
     assert Spacing().apart("كانيكسرالباب") == "كانيكسرالباب"
 
