@@ -55,7 +55,7 @@ def ensure_model(var: Path, *, root: Path = ROOT, again: bool = False, python: P
         if path.exists() and not again:
             return path
         began = time.monotonic()
-        say("training the model (about four minutes on two cores) …")
+        say("training the model (some five minutes on two cores) …")
         fresh = path.with_name(f".{path.name}.new")
         home = var / "run" / "home"
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
