@@ -24,7 +24,7 @@ def main() -> int:
     arguments.add_argument("--out", type=Path, required=True, help="where the model (.tar.gz) goes")
     chosen = arguments.parse_args()
     os.environ.setdefault("PYTHONHASHSEED", "0")
-    os.environ.setdefault("TQDM_DISABLE", "1")  # Rasa draws hundreds of progress bars; the lines below say enough
+    os.environ.setdefault("LOG_LEVEL", "ERROR")  # else Rasa draws hundreds of progress bars; the lines below say enough
     hush()
     started = time.monotonic()
     print("loading Rasa …", file=sys.stderr, flush=True)

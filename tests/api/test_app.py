@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from api.app import Gateway, application, wire
+from api.channels.twilio.erasure import ledger
 from api.channels.twilio.verify import SIGNATURE_HEADER, sign
 from api.settings import load_settings
 from tests.fixtures_line import OURS, ROOT, SALMA
@@ -103,6 +104,16 @@ async def test_the_routes_of_the_contract_exist(live: Running) -> None:
     for path in ("/webhooks/twilio/message", "/webhooks/twilio/status"):
         answer = await live.http.post(path, data={"MessageSid": "SM" + "0" * 32})
         assert (answer.status_code, answer.content) == (403, b"")
+
+
+@pytest.mark.parametrize("path", ["message", "status"])
+@pytest.mark.parametrize("signature", [None, "", "AAAA", sign("b" * 32, f"{PUBLIC}/webhooks/twilio/message", [("MessageSid", "SM" + "1" * 32)])])
+async def test_what_the_provider_did_not_sign_goes_no_further_than_the_door(live: Running, path: str, signature: str | None) -> None:
+    form = {"MessageSid": "SM" + "1" * 32, "MessageStatus": "delivered", "From": f"whatsapp:{SALMA}", "To": f"whatsapp:{OURS}", "Body": "مرحبا"}
+    headers = {} if signature is None else {SIGNATURE_HEADER: signature}
+    answer = await live.http.post(f"/webhooks/twilio/{path}", data=form, headers=headers)
+    assert (answer.status_code, answer.content) == (403, b"")
+    assert await live.gateway.database.read(lambda c: c.execute(sa.select(sa.func.count()).select_from(ledger)).scalar_one()) == 0
 
 
 async def test_the_documented_calls_of_the_api_are_in_its_own_description(live: Running) -> None:
