@@ -9,6 +9,7 @@ from bot.components.alarm import alarm_of
 from bot.components.normaliser import normalise
 from bot.components.places import place_in
 from bot.components.reader import read, wanted_language
+from bot.components.understanding import DANGER, beside_harm
 
 ODD = ["", " ", "😀", "ا" * 1600, "\ud83d", "a\ud800b", "\u202eأبج\u202c", "نص mixed 123", "\x00\x01", "ﷺ" * 400, "Ⓐ①２", "مــــرحبا"]
 
@@ -107,3 +108,21 @@ def test_a_good_time_is_read_from_the_first_words_and_not_now_from_all_of_them(t
 def test_a_number_in_words_is_its_digit_when_it_is_all_there_is(text: str, digit: int | None) -> None:
     found = {e["entity"]: e["value"] for e in read(text, normalise(text), RELEASES.instruments("").words)}
     assert found.get("digit") == digit
+
+
+def seen(danger: float, **harms: float) -> dict[str, dict[str, float]]:
+    return {DANGER: {DANGER: danger}, **{flag: {flag: chance} for flag, chance in harms.items()}}
+
+
+def test_danger_beside_harm_is_likelier_and_without_any_less_likely() -> None:
+    alone = beside_harm(seen(0.3), 0.2)
+    assert alone == 0.3, "a model that learned no harm"
+    assert beside_harm(seen(0.3, weapon=0.9, injury=0.01), 0.2) > alone > beside_harm(seen(0.3, weapon=0.02, injury=0.01), 0.2)
+    assert beside_harm(seen(0.3, weapon=0.9), 0.0) == pytest.approx(0.3)
+    assert beside_harm(seen(0.3, weapon=0.01, honour=0.99), 0.2) == beside_harm(seen(0.3, weapon=0.01), 0.2), "no harm to the body"
+
+
+@pytest.mark.parametrize("danger", [0.0, 1e-9, 0.5, 1.0])
+@pytest.mark.parametrize("harm", [0.0, 0.5, 1.0])
+def test_a_chance_stays_a_chance(danger: float, harm: float) -> None:
+    assert 0.0 <= beside_harm(seen(danger, strangulation=harm), 0.2) <= 1.0
