@@ -119,7 +119,7 @@ def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:
     staff = v1.Deps(
         database=database, redis=redis, keyring=keyring,
         outbox=CounsellorOutbox(
-            outbox, database, ReplyAddresses(keys), releases, clock, production=settings.production
+            outbox, database, ReplyAddresses(keys), releases, clock, production=settings.production, keep=eraser.keep,
         ),
         clock=clock, random_bytes=os.urandom, public_url=settings.public_url, demo=settings.demo,
     )

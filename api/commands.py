@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from api.handoffs.tables import place_code
+from api.handoffs.tables import KNOWN_REASONS, place_code
 from api.handoffs.tickets import OpenHandoff, Ticket, note_not_now, open_handoff, withdraw
 from api.observability.metrics import TICKETS
 from api.scripts.numbers import VARIANTS
@@ -88,9 +88,14 @@ def carry_out(
     return Done(tuple(opened), tuple(withdrawn), forget, safe_word, variant, place)
 
 
-def danger_command(turn: str) -> dict[str, Any]:
-    """Danger found by rule at the door: RED, whatever becomes of the turn."""
-    return {"id": f"{turn[:24]}-danger", "kind": "open_handoff", "band": "RED", "reasons": ["danger_rule"]}
+def danger_command(turn: str, codes: Sequence[str] = ()) -> dict[str, Any]:
+    """Danger found by rule at the door: RED, whatever becomes of the turn.
+
+    Args:
+        codes: what the rules saw (``safety.danger.Danger.codes``); those that are reasons of a ticket go on it.
+    """
+    reasons = ["danger_rule", *(code for code in codes if code in KNOWN_REASONS)]
+    return {"id": f"{turn[:24]}-danger", "kind": "open_handoff", "band": "RED", "reasons": reasons}
 
 
 def wish_command(turn: str, band: str = "UNKNOWN", reasons: Sequence[str] = ("wish",)) -> dict[str, Any]:

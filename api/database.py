@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,11 +60,15 @@ class Database:
         if self.is_sqlite:
             self.engine = sa.create_engine(
                 url, poolclass=sa.pool.QueuePool, pool_size=_READERS + 1,
-                connect_args={"check_same_thread": False, "timeout": 10}, hide_parameters=True,
+                connect_args={"check_same_thread": False, "timeout": 5}, hide_parameters=True,
             )
             event.listen(self.engine, "connect", _harden_sqlite)
         else:
-            self.engine = sa.create_engine(url, pool_size=8, max_overflow=0, pool_pre_ping=True, hide_parameters=True)
+            self.engine = sa.create_engine(
+                url, pool_size=8, max_overflow=0, pool_pre_ping=True, hide_parameters=True,
+                # a server that is there and says nothing must not hold every thread for the kernel's quarter of an hour
+                connect_args={"connect_timeout": 5, "tcp_user_timeout": 8_000}, pool_timeout=8,
+            )
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="db-read")
         self._writers = ThreadPoolExecutor(1 if self.is_sqlite else 8, thread_name_prefix="db-write")
         self._reading = threading.local()
@@ -75,13 +79,19 @@ class Database:
             self._writer = threading.Thread(target=self._write_in_groups, name="db-writer", daemon=True)
             self._writer.start()
 
-    async def write(self, act: Callable[[sa.Connection], T]) -> T:
+    async def write(self, act: Callable[[sa.Connection], T], within_s: float | None = None) -> T:
         """Run ``act`` in a transaction and return its result once that is durable.
 
+        Args:
+            within_s: how long to wait for it. What was given up on may still be done later: for acts that may.
+
         Raises:
-            DatabaseUnavailable: the store could not be reached or the disk refused.
+            DatabaseUnavailable: the store could not be reached, the disk refused, or it took too long.
             Exception: whatever ``act`` raised; nothing of it is kept.
         """
+        return await _in_time(self._write(act), within_s)
+
+    async def _write(self, act: Callable[[sa.Connection], T]) -> T:
         loop = asyncio.get_running_loop()
         if not self.is_sqlite:
             return await loop.run_in_executor(self._writers, self._write_alone, act)
@@ -101,13 +111,16 @@ class Database:
         self._waiting.put(_Act(act, settle))
         return await result
 
-    async def read(self, ask: Callable[[sa.Connection], T]) -> T:
+    async def read(self, ask: Callable[[sa.Connection], T], within_s: float | None = None) -> T:
         """Run ``ask`` on a connection of its own and return its result.
 
+        Args:
+            within_s: how long to wait for it.
+
         Raises:
-            DatabaseUnavailable: the store could not be reached.
+            DatabaseUnavailable: the store could not be reached, or it took too long.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, ask)
+        return await _in_time(asyncio.get_running_loop().run_in_executor(self._readers, self._read, ask), within_s)
 
     def close(self) -> None:
         """Finish what waits, then let go of every connection."""
@@ -178,7 +191,15 @@ class Database:
         try:
             if self._writing is None:  # kept from one commit to the next: opening one costs as much as the commit
                 self._writing = self.engine.connect().execution_options(hams_writes=True)
-            with self._writing.begin():
+            try:
+                transaction = self._writing.begin()
+            except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+                # locked or gone: each of the group would wait as long again and fail the same way
+                self._let_go()
+                for act in group:
+                    act.done(None, DatabaseUnavailable(type(error).__name__))
+                return
+            with transaction:
                 values = [act.run(self._writing) for act in group]
         except Exception as error:
             self._let_go()
@@ -193,11 +214,21 @@ class Database:
             act.done(value, None)
 
 
+async def _in_time(answer: Awaitable[T], within_s: float | None) -> T:
+    if within_s is None:
+        return await answer
+    try:
+        async with asyncio.timeout(within_s):
+            return await answer
+    except TimeoutError:
+        raise DatabaseUnavailable("too_slow") from None
+
+
 def _harden_sqlite(connection: Any, _record: Any) -> None:
     """threats.md: FULL for what must not be lost; secure_delete because a free page keeps what was in it."""
     connection.isolation_level = None  # SQLAlchemy's begin is emitted below, so that savepoints work
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "busy_timeout=10000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "busy_timeout=5000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -6,6 +6,7 @@ Each duty is a short pass that may fail and is tried again; none of them holds a
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from api.conversations.store import ConversationStore, StoreUnavailable
 from api.database import Database, DatabaseUnavailable
 from api.handoffs import repeats
 from api.handoffs.addresses import ReplyAddresses
-from api.handoffs.tickets import waiting_by_band
+from api.handoffs.tickets import mark_left, open_people, waiting_by_band
 from api.observability.errors import report
 from api.observability.logs import warn
 from api.observability.metrics import ERASURE_OLDEST, OPEN_TICKETS
@@ -30,6 +31,9 @@ from api.scripts.render import Audience, render
 from safety.message_text import MessageText
 
 REST_S = 2.0
+_LOOK_AGAIN = 10
+"""Rounds between two looks for people who have left though nobody wrote it down: after a crash between the two."""
+_NOT_NOW = frozenset({"slow_down", "unreachable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,9 @@ class Duties:
 
     async def run(self) -> None:
         """Look after everything, for ever; ends by cancellation."""
-        while True:
-            for duty in (self.make_exits_good, self.purge_silence, self.say_what_is_owed, self.renew_addresses, self.measure):
+        often = (self.make_exits_good, self.purge_silence, self.say_what_is_owed, self.renew_addresses, self.measure)
+        for round_ in itertools.count():
+            for duty in often if round_ % _LOOK_AGAIN else (self.end_what_was_left, *often):
                 try:
                     await duty()
                 except (StoreUnavailable, DatabaseUnavailable) as away:
@@ -63,6 +68,14 @@ class Duties:
         if waiting:
             done = await self.store.apply_pending(waiting)
             await self.database.write(lambda c: tombstones.forget_pending(c, done))
+
+    async def end_what_was_left(self) -> None:
+        """Tickets whose person left without its being written down: the gateway, or the database, died in between."""
+        for person, generation in await self.database.read(open_people):
+            left = await self.store.generation(person)
+            if left > generation:
+                await self.database.write(lambda c, p=person, g=left: self._end(c, p, g))  # type: ignore[misc]
+                warn("exit_written_late")
 
     async def purge_silence(self) -> None:
         """Overwrite what has been silent for its time: Redis's own expiry erases nothing."""
@@ -99,6 +112,9 @@ class Duties:
             warn("erasure_late", seconds=int(age))
 
     async def _say_owed(self, answer: owed.OwedAnswer, now: float) -> None:
+        if not await self.store.may_send(answer.person, answer.generation):
+            await self.database.write(lambda c: owed.settle(c, [answer.sid_mark]))
+            return
         # struck first: of two nodes that see it one says it, and a second crash costs a reply, never doubles one
         if not await self.database.write(lambda c: owed.take(c, answer.sid_mark)):
             return
@@ -109,10 +125,16 @@ class Duties:
         )
         body = render(self.releases.get(""), "write_again", {}, audience)
         sent = await self.outbox.send(address, answer.sender, MessageText(body), answer.person, answer.generation)
+        if sent.reason in _NOT_NOW and sent.outcome == "refused":  # nothing was done: it is still owed
+            await self.database.write(lambda c: owed.owe(c, self.keys, answer, answer.since))
         if sent.sid:
             await self.database.write(
                 lambda c: erasure.note(c, [erasure.Copy(sent.sid)], now=now, due_at=now + erasure.SETTLES_AFTER_S)
             )
+
+    def _end(self, connection: sa.Connection, person: str, generation: int) -> None:
+        mark_left(connection, person, now=self.clock(), before=generation)
+        owed.release(connection, person, generation)
 
     def _purge(self, connection: sa.Connection, now: float) -> None:
         for module in (owed, safewords, optouts):

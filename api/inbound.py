@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import re
 import uuid
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,7 +69,10 @@ _SEND_AGAIN_S = (0.5, 1.5)
 _NOT_NOW = frozenset({"slow_down", "unreachable"})
 """Refusals before anything was done: the same request may be made again without being heard twice."""
 _MOST_UNDONE = 20
-_LEAVE_AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+_MOST_UNWRITTEN = 10_000
+_AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+_WRITTEN_WITHIN_S = 2.5
+"""A database that says nothing for so long counts as away: the provider waits for ten seconds, a person in danger for none."""
 
 
 @dataclass(slots=True)
@@ -98,6 +102,8 @@ class _Who:
     person: str
     mark: str
     country: str
+    rule: tuple[str, ...] = ()
+    """What kind of danger the rules saw, where they ring: the reasons of the ticket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +149,8 @@ class Line:
             await self._try_write(lambda c: opt_in(c, self._d.keys, who.person, message.channel, began))
         danger = find_danger(message.body.reveal(), release.danger)
         level = danger.level if danger is not None else ""
+        if danger is not None and level == "now":
+            who = replace(who, rule=danger.codes)
         try:
             arrival = await self._d.store.arrive(who.person, message.channel, who.mark, began)
         except StoreUnavailable:
@@ -164,9 +172,10 @@ class Line:
         try:
             left = await self._d.store.exit(who.person, who.mark)
             metrics.EXIT_SECONDS.observe(max(0.0, self._d.clock() - began))
-            if left.replayed:
-                return "duplicate"
             generation = left.generation
+            if left.replayed:  # if it died before it was written down, it is now; what was begun since is not touched
+                await self._ended(await self._try_write(lambda c: _write_exit(c, who.person, self._d.clock(), generation)) or ())
+                return "duplicate"
         except StoreUnavailable:
             generation = self._d.store.exit_locally(who.person)
             deferred = True
@@ -179,22 +188,24 @@ class Line:
         def leave(connection: Any) -> tuple[Ticket, ...]:
             if deferred:  # Redis could not be told: written down with the rest, and tried again with it
                 defer_wipe(connection, who.person, generation)
-            ended = mark_left(connection, who.person, now=now)
-            owed.release(connection, who.person)
+            ended = _write_exit(connection, who.person, now)
             erasure.note(connection, erasure.copies_of(message), now=now, due_at=now)
             erasure.hurry(connection, sids, now)
             if opted_out:
                 opt_out(connection, self._d.keys, who.person, message.channel, now)
             return ended
 
-        ended = await self._try_write(leave)
+        ended = await self._try_write(leave)  # and if it fails, later, with the copies
         if ended is None:  # the database is away: nothing can be sent any more, the tickets follow when it is back
-            task = asyncio.create_task(self._leave_later(who.person, generation, leave))
-            self._unwritten.add(task)
-            task.add_done_callback(self._unwritten.discard)
+            self._later(self._leave_later(who.person, generation, leave))
         await self._ended(ended or ())
         self._d.eraser.wake()
         return "opt_out" if opted_out else "exit"
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._unwritten.add(task)
+        task.add_done_callback(self._unwritten.discard)
 
     async def _leave_later(self, person: str, generation: int, leave: Callable[[Any], tuple[Ticket, ...]]) -> None:
         """Write an exit down as soon as the database takes it; a talk begun since is not to be ended."""
@@ -207,7 +218,7 @@ class Line:
 
         tries = 0
         while (ended := await self._try_write(unless_begun_anew)) is None:
-            await asyncio.sleep(_LEAVE_AGAIN_S[min(tries, len(_LEAVE_AGAIN_S) - 1)])
+            await asyncio.sleep(_AGAIN_S[min(tries, len(_AGAIN_S) - 1)])
             tries += 1
         await self._ended(ended)
 
@@ -272,7 +283,7 @@ class Line:
         if ahead is not None and (ticket is not None or tried_words):
             ahead.cancel()
             ahead = None
-        if ticket is not None and arrival.generation > _micros(ticket.created_at):
+        if ticket is not None and arrival.generation > ticket.generation:
             # an exit since it was opened that the database was not told of: whoever writes now is a stranger
             await self._strike(who.person)
             ticket = None
@@ -289,7 +300,7 @@ class Line:
         if waits and record.live:  # a counsellor is there, and the way to them is not: the bot does not take their place
             outcome, replies, commands = "relayed", [Reply("live_not_shown", {})], []
             if danger == "now":
-                replies, commands = [Reply("danger_bare", {}), *replies], [danger_command(who.mark)]
+                replies, commands = [Reply("danger_bare", {}), *replies], [danger_command(who.mark, who.rule)]
         elif ticket is not None and ticket.talking:
             outcome, replies, commands = await self._live(message, who, ticket, danger)
         elif tried_words and danger != "now":  # the safe words, tried in the talk they were given in
@@ -314,7 +325,7 @@ class Line:
             if not await self._still_here(who.person, fence.generation):
                 return await self._met_with_silence(who, arrival, fence, debt)
             committed = await self._commit(message, who, record, fence, commands)
-            record.undone = [] if committed is not None else [dict(c) for c in commands[:_MOST_UNDONE]]
+            record.undone = [] if committed is not None else _most_urgent(commands)
             if committed is None and own and not all(reply.name in NEUTRAL_TEXTS for reply in replies):
                 replies = _honest(commands)
             done = committed or done
@@ -384,7 +395,7 @@ class Line:
         ahead: asyncio.Task[Turn] | None,
     ) -> tuple[str, Sequence[Reply], Sequence[Mapping[str, Any]]]:
         """The engine's turn, or the static one when it gives none. Danger by rule is committed either way."""
-        alarm = [danger_command(who.mark)] if danger == "now" else []
+        alarm = [danger_command(who.mark, who.rule)] if danger == "now" else []
         try:
             if ahead is not None:
                 turn = await ahead
@@ -399,8 +410,10 @@ class Line:
                 self._d.releases.get(record.release).instruments, record.engine, message.body.reveal(),
                 good_time=record.good_time, danger=danger,
             )
-            record.engine = static.state
+            record.engine, record.good_time = static.state, static.good_time
             asked = [wish_command(who.mark, static.band, static.reasons) | {"wish": static.wish}] if static.band else []
+            if static.effect and ticket is not None:
+                asked.append({"id": f"{who.mark[:24]}-{static.effect}", "kind": static.effect})
             return "degraded", static.replies, [*alarm, *asked]
         metrics.DECIDED.labels(turn.policy).inc()
         record.engine = turn.state
@@ -427,7 +440,7 @@ class Line:
         if alarm != "now":
             return "relayed", replies, []
         # the number first, and no question: they are writing with a person already
-        return "relayed", [Reply("danger_bare", {}), *replies], [danger_command(who.mark)]
+        return "relayed", [Reply("danger_bare", {}), *replies], [danger_command(who.mark, who.rule)]
 
     async def _passed_on(self, message: Message, ticket: Ticket) -> bool:
         """Whether a counsellor who has claimed the ticket gets these words; from the claim on, not only from their
@@ -452,7 +465,7 @@ class Line:
         self, message: Message, danger: str, who: _Who
     ) -> tuple[str, Sequence[Reply], Sequence[Mapping[str, Any]]]:
         """Media are never fetched."""
-        alarm = [danger_command(who.mark)] if danger == "now" else []
+        alarm = [danger_command(who.mark, who.rule)] if danger == "now" else []
         name = "media_voice" if message.has_media else "location_received"
         return "answered", (*(Reply("danger_emergency", {}) for _ in alarm), Reply(name, {})), alarm
 
@@ -478,7 +491,9 @@ class Line:
         now = self._d.clock()
 
         def carried(wishes: Sequence[Mapping[str, Any]]) -> Awaitable[Done]:
-            return self._d.database.write(lambda c: carry_out(c, asker, wishes, now=now, new_id=self._d.new_id))
+            return self._d.database.write(
+                lambda c: carry_out(c, asker, wishes, now=now, new_id=self._d.new_id), _WRITTEN_WITHIN_S
+            )
 
         try:
             try:
@@ -496,6 +511,9 @@ class Line:
                 report(failure)
             warn("commands_not_committed", count=len(commands), error=type(failure).__name__)
             metrics.INBOUND.labels(message.channel, "uncommitted").inc()
+            handoffs = [command for command in commands if command["kind"] == "open_handoff"]
+            if handoffs and len(self._unwritten) < _MOST_UNWRITTEN:  # they may not write again: nobody is lost over it
+                self._later(self._commit_later(asker, handoffs))
             return None
         for ticket in done.withdrawn:
             try:
@@ -504,6 +522,25 @@ class Line:
                 warn("relay_forget_failed")
         await self._queue_changed()
         return done
+
+    async def _commit_later(self, asker: Asker, handoffs: Sequence[Mapping[str, Any]]) -> None:
+        """Flag a person as soon as the database takes it, unless they have left. Obeyed once, whoever asks again."""
+        for pause in itertools.chain(_AGAIN_S, itertools.repeat(_AGAIN_S[-1])):
+            await asyncio.sleep(pause)
+            if not await self._still_here(asker.person, asker.generation):
+                return
+            try:
+                await self._d.database.write(
+                    lambda c: carry_out(c, asker, handoffs, now=self._d.clock(), new_id=self._d.new_id)
+                )
+            except DatabaseUnavailable:
+                continue
+            except Exception as failure:
+                report(failure)
+                warn("command_refused", error=type(failure).__name__)
+                return
+            await self._queue_changed()
+            return
 
     async def _say(
         self, message: Message, who: _Who, record: Record, replies: Sequence[Reply], generation: int,
@@ -557,16 +594,17 @@ class Line:
         left = self._d.store.tombstones.floor(who.person, now)
         straggler = danger != "now" and left > _micros(now - QUIET_S)
         if left > generation or straggler:  # the person left after this message was written
-            await self._try_write(lambda c: self._note(c, message, who, (), now))
+            await self._try_write(lambda c: self._note(c, message, who, (), now), erasure.copies_of(message))
             return "quiet"
         record = Record(release=self._d.releases.live().digest)
         names = ("danger_bare", "opening") if danger == "now" else ("opening",)
         if danger == "now":
             fence = _Generation(generation)
-            await self._commit(message, who, record, fence, [danger_command(who.mark)])  # type: ignore[arg-type]
+            await self._commit(message, who, record, fence, [danger_command(who.mark, who.rule)])  # type: ignore[arg-type]
         replies = [Reply(name, {}) for name in names]
         sids, _ = await self._say(message, who, record, replies, generation, {}, in_hand=True)
-        await self._try_write(lambda c: self._note(c, message, who, sids, now))
+        copies = [*erasure.copies_of(message), *(erasure.Copy(sid) for sid in sids)]
+        await self._try_write(lambda c: self._note(c, message, who, sids, now), copies)
         return "static"
 
     async def _over_limit(self, message: Message, who: _Who, arrival: Arrival) -> str:
@@ -575,20 +613,37 @@ class Line:
         sids: list[str] = []
         looked = await self._open_ticket(who, message)
         ticket = looked[0] if looked is not None else None
-        if arrival.over == "soft" and ticket is not None and ticket.talking:  # a person reads; only the program is slow
-            await self._passed_on(message, ticket)
-            await self._noted_and_done(message, who, arrival)
-            return "relayed"
+        if ticket is not None and ticket.state == "claimed":  # a person reads; only the program is slow
+            return await self._relay_over_limit(message, who, arrival, ticket)
         if arrival.over == "soft" and now - self._slowed.get(who.person, -_SLOWED_S) >= _SLOWED_S:
-            self._slowed[who.person] = now
-            self._slowed.move_to_end(who.person)
-            while len(self._slowed) > _RECENT_PEOPLE:
-                self._slowed.popitem(last=False)
-            record = Record(release=self._d.releases.live().digest, variant=self._wordings.get(who.person, ""))
-            sids, _ = await self._say(message, who, record, [Reply("too_fast", {})], arrival.generation, {})
-            self._remember(who.person, sids)
+            sids = await self._say_once_a_minute(message, who, arrival, "too_fast")
         await self._noted_and_done(message, who, arrival, sids)
         return "over_limit"
+
+    async def _relay_over_limit(self, message: Message, who: _Who, arrival: Arrival, ticket: Ticket) -> str:
+        """To the counsellor in the order of arrival; what the relay will not hold any more is said to be unseen."""
+        sids: list[str] = []
+        try:
+            async with self._d.store.turn(arrival):
+                shown = await self._passed_on(message, ticket)
+        except LeftMeanwhile:
+            return "quiet"
+        except StoreUnavailable:
+            return await self._without_store(message, who, "", arrival.generation)
+        if not shown and self._d.clock() - self._slowed.get(who.person, -_SLOWED_S) >= _SLOWED_S:
+            sids = await self._say_once_a_minute(message, who, arrival, "live_not_shown")
+        await self._noted_and_done(message, who, arrival, sids)
+        return "relayed"
+
+    async def _say_once_a_minute(self, message: Message, who: _Who, arrival: Arrival, name: str) -> list[str]:
+        self._slowed[who.person] = self._d.clock()
+        self._slowed.move_to_end(who.person)
+        while len(self._slowed) > _RECENT_PEOPLE:
+            self._slowed.popitem(last=False)
+        record = Record(release=self._d.releases.live().digest, variant=self._wordings.get(who.person, ""))
+        sids, _ = await self._say(message, who, record, [Reply(name, {})], arrival.generation, {})
+        self._remember(who.person, sids)
+        return sids
 
     # -- small steps -------------------------------------------------------------------------------------------
 
@@ -629,7 +684,7 @@ class Line:
             owed.owe(connection, self._d.keys, debt, now)
             erasure.note(connection, erasure.copies_of(message), now=now, due_at=now + erasure.SETTLES_AFTER_S)
 
-        await self._try_write(write)
+        await self._try_write(write, erasure.copies_of(message))
 
     async def _settle(self, who: _Who, sids: Sequence[str], *, still_owed: bool = False) -> None:
         """The answer is handed over: nothing is owed, and what was sent is to be erased.
@@ -648,7 +703,7 @@ class Line:
                 owed.settle(connection, [who.mark])
             erasure.note(connection, [erasure.Copy(s) for s in sids], now=now, due_at=now + erasure.SETTLES_AFTER_S)
 
-        await self._try_write(write)
+        await self._try_write(write, [erasure.Copy(s) for s in sids])
 
     def _note(self, connection: Any, message: Message, who: _Who, sids: Sequence[str], now: float) -> None:
         owed.settle(connection, [who.mark])
@@ -656,7 +711,8 @@ class Line:
         erasure.note(connection, copies, now=now, due_at=now + erasure.SETTLES_AFTER_S)
 
     async def _noted_and_done(self, message: Message, who: _Who, arrival: Arrival, sids: Sequence[str] = ()) -> None:
-        await self._try_write(lambda c: self._note(c, message, who, sids, self._d.clock()))
+        copies = [*erasure.copies_of(message), *(erasure.Copy(sid) for sid in sids)]
+        await self._try_write(lambda c: self._note(c, message, who, sids, self._d.clock()), copies)
         with contextlib.suppress(StoreUnavailable):  # its mark lapses by itself
             await self._d.store.finish(arrival)
 
@@ -696,21 +752,25 @@ class Line:
         if self._d.queue_changed is not None:
             await self._d.queue_changed()
 
-    async def _try_write(self, act: Callable[[Any], Any]) -> Any:
-        """A write the person's answer does not wait for failing: noted, reported, gone on from."""
+    async def _try_write(self, act: Callable[[Any], Any], copies: Sequence[erasure.Copy] = ()) -> Any:
+        """A write the person's answer does not wait for failing: noted, reported, gone on from.
+
+        Args:
+            copies: what the provider holds that this write notes: if it fails, they are remembered until one succeeds.
+        """
         try:
-            return await self._d.database.write(act)
+            return await self._d.database.write(act, _WRITTEN_WITHIN_S)
         except DatabaseUnavailable as failure:
             warn("database_unavailable", error=str(failure))
-            return None
         except Exception as failure:
             report(failure)
             warn("write_failed", error=type(failure).__name__)
-            return None
+        self._d.eraser.keep(copies)
+        return None
 
     async def _try_read(self, ask: Callable[[Any], Any]) -> Any:
         try:
-            return await self._d.database.read(ask)
+            return await self._d.database.read(ask, _WRITTEN_WITHIN_S)
         except DatabaseUnavailable:
             return None
         except Exception as failure:
@@ -750,6 +810,19 @@ def _honest(commands: Sequence[Mapping[str, Any]]) -> Sequence[Reply]:
     """What is said instead of a promise that could not be written down: the number where it matters, and the fault."""
     danger = any(command.get("band") == "RED" for command in commands)
     return [*([Reply("danger_bare", {})] if danger else []), Reply("degraded_open", {})]
+
+
+def _most_urgent(commands: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """As many as a state may carry: who is to be flagged before what is to be remembered, danger first."""
+    first = sorted(commands, key=lambda command: (command["kind"] != "open_handoff", command.get("band") != "RED"))
+    return [dict(command) for command in first[:_MOST_UNDONE]]
+
+
+def _write_exit(connection: Any, person: str, now: float, before: int | None = None) -> tuple[Ticket, ...]:
+    """The person has left: their tickets end and nothing is owed to them; returns the tickets."""
+    ended = mark_left(connection, person, now=now, before=before)
+    owed.release(connection, person, before)
+    return ended
 
 
 def _words_alone(text: str) -> str:

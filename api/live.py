@@ -6,7 +6,7 @@ The ticket's sealed address is opened for the length of one send, and ownership 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
@@ -30,8 +30,9 @@ class CounsellorOutbox:
 
     def __init__(
         self, outbox: Outbox, database: Database, addresses: ReplyAddresses, releases: Releases,
-        clock: Callable[[], float], *, production: bool,
+        clock: Callable[[], float], *, production: bool, keep: Callable[[Sequence[erasure.Copy]], None],
     ) -> None:
+        self._keep = keep  # sids the database would not take (erasure.py)
         self._outbox, self._database, self._addresses = outbox, database, addresses
         self._releases, self._clock, self._production = releases, clock, production
 
@@ -91,7 +92,8 @@ class CounsellorOutbox:
                 lambda c: erasure.note(c, [erasure.Copy(sent.sid)], now=now, due_at=now + erasure.SETTLES_AFTER_S)
             )
         except DatabaseUnavailable:
-            warn("sid_not_noted")  # the hourly reconciliation finds it
+            warn("sid_not_noted")
+            self._keep([erasure.Copy(sent.sid)])
         return SendState.SENT
 
     async def _unchanged(self, ticket: Ticket) -> bool:

@@ -60,6 +60,8 @@ class Record:
         """
         if dialect and not self.settled and (words >= LONG_ENOUGH or (words >= 2 and not self.dialect)):
             self.dialect, self.settled = dialect, words >= LONG_ENOUGH
+        if language == "en" and words >= LONG_ENOUGH and not self.settled:
+            self.dialect = ""  # what a short message seemed to be
         if language in ("ar", "en") and (words >= 2 or not self.language):
             self.language = language
 

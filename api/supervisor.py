@@ -1,4 +1,4 @@
-"""The process behind ``./hams up``: starts the parts, starts again what dies, stops everything together.
+"""The process behind ``./hams up``: starts the parts, starts again what dies or hangs, stops everything together.
 
 One thread, no event loop, standard library and hiredis only: it is resident as long as the product runs. It
 holds the listening socket, so that messages which arrive while the gateway starts again wait instead of being
@@ -36,6 +36,10 @@ _BACK_OFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY = 60.0  # seconds after which an earlier death no longer counts
 _START_LIMIT = 180.0
 _PATIENCE = 8.0  # seconds a part has to finish what it does, then it is killed
+_PULSE = 5.0
+"""Seconds between two questions whether a part that is ready still answers, and so what it has for each."""
+_SILENCES = 3
+"""Questions in a row without an answer after which a part hangs: a long turn is well below one of them."""
 _SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD})
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 
@@ -52,6 +56,7 @@ class Part:
         ready: asked until it says True, after each start. Raising ``CannotStart`` stops everything.
         passes: file descriptors the process inherits.
         needs: the part that must be ready before this one is started.
+        pulse: asks the part, once it is ready, whether it still answers; left out for one that is never thought to hang.
     """
 
     name: str
@@ -60,6 +65,7 @@ class Part:
     ready: Callable[[], bool]
     passes: tuple[int, ...] = ()
     needs: str = ""
+    pulse: Callable[[], Question] | None = None
 
 
 @dataclass(slots=True)
@@ -71,6 +77,9 @@ class _Run:
     deaths: int = 0
     started: float = 0.0
     start_at: float = 0.0
+    question: Question | None = None
+    ask_at: float = 0.0
+    silences: int = 0
 
 
 def supervise(
@@ -113,9 +122,10 @@ def supervise(
 
 def _pause(runs: Iterable[_Run], now: float) -> float:
     """How long to sleep: a death wakes the supervisor at once, only a part that is coming up is looked at often."""
+    runs = list(runs)
     waiting = [run for run in runs if not run.ready]
     if not waiting:
-        return 5.0
+        return max(0.01, min((run.ask_at - now for run in runs if run.part.pulse), default=_PULSE))
     return 0.05 if any(now - run.started < 30 for run in waiting) else 1.0
 
 
@@ -130,6 +140,7 @@ def _look_after(run: _Run, runs: Mapping[str, _Run], now: float, say: Say, start
     status = run.process.poll()
     if status is not None:
         run.process, was_ready, run.ready = None, run.ready, False
+        _forget_question(run)
         if was_ready and now - run.started > _STEADY:
             run.deaths = 0
         run.deaths += 1
@@ -145,9 +156,36 @@ def _look_after(run: _Run, runs: Mapping[str, _Run], now: float, say: Say, start
             if run.ever_ready:
                 say(f"the {name} is back")
             run.ready = run.ever_ready = True
+            run.ask_at, run.silences = now + _PULSE, 0
         elif not run.ever_ready and now - run.started > start_limit:
             # later a part that is up and not ready is left alone: it says what it waits for, and serves what it can
             raise CannotStart(f"the {name} was not ready after {start_limit:g} s")
+        return
+    if run.part.pulse is not None and now >= run.ask_at:
+        _feel_pulse(run, run.process, run.part.pulse, now, say)
+
+
+def _feel_pulse(
+    run: _Run, process: subprocess.Popen[bytes], pulse: Callable[[], Question], now: float, say: Say
+) -> None:
+    """Whether the last question was answered, then the next one. A part that hangs is worse than one that died: it
+    keeps waiting whoever asks it."""
+    if run.question is not None:
+        run.silences = 0 if run.question.answered() else run.silences + 1
+        _forget_question(run)
+    run.ask_at = now + _PULSE
+    if run.silences >= _SILENCES:
+        say(f"the {run.part.name} does not answer; ending it")
+        process.kill()  # a process that hangs obeys no request; its end is noticed like any other
+    else:
+        with contextlib.suppress(OSError):  # no descriptor to be had: no fault of the part's
+            run.question = pulse()
+
+
+def _forget_question(run: _Run) -> None:
+    if run.question is not None:
+        run.question.close()
+        run.question = None
 
 
 def _start(part: Part) -> subprocess.Popen[bytes]:
@@ -176,6 +214,7 @@ def _start(part: Part) -> subprocess.Popen[bytes]:
 def _stop(runs: list[_Run]) -> None:
     """Last started, first stopped: the gateway finishes its turn while engine and Redis still answer."""
     for run in reversed(runs):
+        _forget_question(run)
         if run.process is None:
             continue
         if run.process.poll() is None:
@@ -190,18 +229,47 @@ def _stop(runs: list[_Run]) -> None:
 
 def answers(address: str | tuple[str, int], path: str, *, timeout: float = 1.0) -> bool:
     """True if an HTTP server at a unix socket's path or at (host, port) answers ``GET path`` with 200."""
-    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_STREAM) as connection:
-            connection.settimeout(timeout)
-            connection.connect(address)
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        with _line_to(address) as connection:
+            _ask(connection, address, path, timeout)
             head = b""
             while len(head) < 12 and (more := connection.recv(1024)):
                 head += more
     except OSError:
         return False
     return head.split(b" ", 2)[1:2] == [b"200"]
+
+
+class Question:
+    """``GET path``, its answer looked for later: the supervisor is one thread and waits for no part."""
+
+    def __init__(self, address: str | tuple[str, int], path: str) -> None:
+        self._line = _line_to(address)
+        with contextlib.suppress(OSError):  # then nothing answers either
+            _ask(self._line, address, path, 0.2)
+        self._line.setblocking(False)
+
+    def answered(self) -> bool:
+        """Whether anything has come by now, whatever it says."""
+        try:
+            return bool(self._line.recv(1))
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Want no answer any more."""
+        self._line.close()
+
+
+def _line_to(address: str | tuple[str, int]) -> socket.socket:
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    return socket.socket(family, socket.SOCK_STREAM)
+
+
+def _ask(line: socket.socket, address: str | tuple[str, int], path: str, timeout: float) -> None:
+    line.settimeout(timeout)
+    line.connect(address)
+    line.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
 
 
 def listens(address: tuple[str, int]) -> bool:
@@ -328,6 +396,7 @@ def product(settings: Settings, model: Path, listener: socket.socket, environ: M
             (str(root / ".venv/engine/bin/python"), "-m", "bot", "--uds", engine_socket, "--model", str(model)),
             engine_environment(root, home, environ),
             lambda: answers(engine_socket, "/ready"),
+            pulse=lambda: Question(engine_socket, "/ready"),
         )
     )
     standin: list[Part] = []
@@ -348,6 +417,8 @@ def product(settings: Settings, model: Path, listener: socket.socket, environ: M
             lambda: answers((host, settings.port), "/readyz"),
             passes=(listener.fileno(),),
             needs=parts[0].name if parts[0].name == "Redis" else "",
+            # not /readyz, which waits for the other parts: a gateway without an engine is not one that hangs
+            pulse=lambda: Question((host, settings.port), "/healthz"),
         )
     )  # fmt: skip
     # Last, so stopped first: it lets the phones on the screen go, whose waiting would hold up the gateway's end. What

@@ -29,7 +29,7 @@ from api.handoffs import claims, queue
 from api.handoffs.live import LOOK_SECONDS, Hub
 from api.handoffs.relay import LONGEST_MESSAGE, Courtesy, Outbox, Relay, SendState
 from api.handoffs.tables import OUTCOMES
-from api.handoffs.tickets import NoSuchStep, Ticket, find, note_answered, note_introduced
+from api.handoffs.tickets import NoSuchStep, Ticket, find, note_answered, note_introduced, take_back_answered
 from api.problems import Problem
 from api.staff.accounts import Staff, colleague, desk_is_staffed, find_staff, may_see
 from api.staff.passwords import Passwords, WeakPassword
@@ -444,12 +444,16 @@ def build_v1(deps: Deps) -> FastAPI:
             return ticket
 
         ticket = await deps.database.read(ask)
-        if ticket.answered_at is None:
-            await deps.database.write(lambda connection: note_answered(connection, ticket, deps.clock()))
+        first, now = ticket.answered_at is None, deps.clock()
+        if first:  # before it is sent: the bot must not speak in between
+            await deps.database.write(lambda connection: note_answered(connection, ticket, now))
             await queue.announce(deps.redis)
         seq = await relay.next_out(ticket_id)
         # Only the outbox knows whether the person has left meanwhile: it reads the tombstone last.
         state = await deps.outbox.send(ticket, text)
+        if first and state is not SendState.SENT:
+            await deps.database.write(lambda connection: take_back_answered(connection, ticket, now))
+            await queue.announce(deps.redis)
         return {"seq": seq, "state": state.value}
 
     @app.post("/handoffs/{ticket_id}/close", response_model=Handoff, summary="End the talk", tags=["handoffs"])

@@ -11,13 +11,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from safety.concepts import TOKEN, Forms, Phrases, arabizi_key, bones, by_second_word, every_form, phrases_in
 from safety.folding import fold
 
 Level = Literal["now", "maybe"]
-Reach = Literal["message", "clause", "before", "beside", "rest"]
+Reach = Literal["message", "sentence", "clause", "part", "part_rest", "before", "beside", "rest"]
 
 #: The flags of intents.yml, in the order in which codes are given.
 FLAGS: Final = (
@@ -71,6 +71,9 @@ class Lexicon:
     defeaters: tuple[Defeater, ...]
     turns: frozenset[str]
     turns_after_and: frozenset[str]
+    tells: frozenset[str]
+    meanwhile: frozenset[str]
+    tells_not_after: frozenset[str]
     reached_over: frozenset[str]
     idle: frozenset[str]
     takes_back: frozenset[str]
@@ -95,6 +98,10 @@ _OBJECTS: Final = ("ني", "ها", "ه", "نا", "وني", "وها")
 _LATIN_OBJECTS: Final = ("ni", "ha", "o", "na", "oni", "oha")
 
 _LATIN_AFTER: Final = ("n", "h", "hm", "hn", "k", "na", "m")
+
+_SENTENCE_ENDS: Final = frozenset("!?;\n")
+_BEGINNING: Final = 4
+"""A message whose first so many words name a film begins with it: "i watched a movie"."""
 
 
 def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
@@ -127,7 +134,7 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
     for item in data.get("not_danger", ()):
         if item.get("concept") not in concepts:
             raise LexiconNotUsable(f"not_danger: unknown concept {item.get('concept')}")
-        if item.get("reach") not in ("message", "clause", "before", "beside", "rest"):
+        if item.get("reach") not in get_args(Reach):
             raise LexiconNotUsable(f"not_danger: {item['concept']}: unknown reach {item.get('reach')}")
         defeaters.append(Defeater(item["concept"], item["reach"]))
     return Lexicon(
@@ -138,6 +145,9 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
         defeaters=tuple(defeaters),
         turns=frozenset(data.get("turns", ())),
         turns_after_and=frozenset(data.get("turns_after_and", ())),
+        tells=frozenset(data.get("tells", ())),
+        meanwhile=frozenset(data.get("meanwhile", ())),
+        tells_not_after=frozenset(fold(str(word)) for word in data.get("tells_not_after", ())),
         reached_over=frozenset(data.get("reached_over", ())),
         idle=frozenset(data.get("idle", ())),
         takes_back=frozenset(defeater.concept for defeater in defeaters),
@@ -201,10 +211,11 @@ def _pattern(item: Mapping[str, Any], concepts: Mapping[str, Any]) -> Pattern:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A message as concepts: where each begins (token numbers), and which clause each token belongs to."""
+    """A message as concepts: where each begins (token numbers), and which clause, and part of one, each token belongs to."""
 
     places: dict[str, list[int]]
     clauses: list[int]
+    parts: list[int]
     taken_back: dict[str, _TakenBack]
 
 
@@ -214,6 +225,7 @@ class _TakenBack:
 
     everything: bool
     clauses: frozenset[int]
+    parts: frozenset[int]
     tokens: frozenset[int]
     after: Mapping[int, int]
 
@@ -244,15 +256,18 @@ def _read(folded: str, lexicon: Lexicon) -> _Reading:
     """One walk over the message: words, phrases, clauses."""
     tokens: list[str] = []
     clauses: list[int] = []
-    clause = 0
+    sentences: list[int] = []
+    clause = sentence = 0
     for piece in TOKEN.findall(folded.replace("'", "")):
         if piece[0] in ".,!?;:\n…":
             clause += 1
+            sentence += piece == "." or not _SENTENCE_ENDS.isdisjoint(piece)   # «فيلم.. عم يذبحها» is one breath
             continue
         if piece in tokens[-1:]:   # «بسرعة بسرعة بسرعة» is one word, said in fear
             continue
         tokens.append(piece)
         clauses.append(clause)
+        sentences.append(sentence)
     known: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {}
     forms: list[tuple[str, ...]] = []
     places: dict[str, list[int]] = {}
@@ -263,7 +278,14 @@ def _read(folded: str, lexicon: Lexicon) -> _Reading:
         forms.append(known[token][0])
     phrases = list(phrases_in(forms, lexicon.phrases))
     # «المرة الجاية» is no coming: what stands in an idle phrase says nothing by itself.
-    idle = {at for name, start, end in phrases if name in lexicon.idle for at in range(start, end + 1)}
+    # But «لو سمحت له», if I let him, is an if, though «لو سمحت» is only politeness: the longer phrase is meant.
+    longest: dict[int, int] = {}
+    for name, start, end in phrases:
+        if name not in lexicon.idle:
+            longest[start] = max(longest.get(start, 0), end)
+    idle = {
+        at for name, start, end in phrases if name in lexicon.idle and longest.get(start, 0) <= end for at in range(start, end + 1)
+    }
     # The «ما» of «الدم ما يوقف» denies the stopping, not the bleeding; the "ago" of "a minute ago" is no past.
     inside = {at for _, start, end in phrases for at in range(start + 1, end + 1)}
     shift = 0
@@ -288,14 +310,32 @@ def _read(folded: str, lexicon: Lexicon) -> _Reading:
         ends[name, start] = max(ends.get((name, start), 0), end)
     for listed in places.values():
         listed.sort()
-    return _Reading(places, clauses, _take_back(lexicon, places, ends, clauses))
+    parts = _parts(tokens, clauses, places, lexicon)
+    return _Reading(places, clauses, parts, _take_back(lexicon, places, ends, clauses, parts, sentences))
+
+
+def _parts(tokens: Sequence[str], clauses: Sequence[int], places: Mapping[str, list[int]], lexicon: Lexicon) -> list[int]:
+    """Clauses, cut once more where something is told anew without a comma: "how can i go out | he is at the door"."""
+    told = {at for name in lexicon.tells for at in places.get(name, ())}
+    parts: list[int] = []
+    for at, token in enumerate(tokens):
+        if not at:
+            parts.append(0)
+            continue
+        anew = at in told and tokens[at - 1] not in lexicon.tells_not_after and (token[0] != "و" or token in lexicon.words)
+        parts.append(parts[-1] + (anew or clauses[at] != clauses[at - 1]))
+    return parts
 
 
 def _take_back(
-    lexicon: Lexicon, places: Mapping[str, list[int]], ends: Mapping[tuple[str, int], int], clauses: Sequence[int]
+    lexicon: Lexicon, places: Mapping[str, list[int]], ends: Mapping[tuple[str, int], int], clauses: Sequence[int],
+    parts: Sequence[int], sentences: Sequence[int],
 ) -> dict[str, _TakenBack]:
     """For every defeater in the message: the clauses, the tokens or the rest of a clause that it takes back."""
     light = {at for name in lexicon.reached_over for at in places.get(name, ())}
+    busy = {at for name in lexicon.meanwhile for at in places.get(name, ())}
+    now = {at for name in lexicon.turns_after_and for at in places.get(name, ())}
+    told = {at for at in range(1, len(parts)) if parts[at] != parts[at - 1] and clauses[at] == clauses[at - 1]}
     found: dict[str, _TakenBack] = {}
     for defeater in lexicon.defeaters:
         where = places.get(defeater.concept)
@@ -303,6 +343,9 @@ def _take_back(
             continue
         tokens: set[int] = set()
         after: dict[int, int] = {}
+        if defeater.reach == "part_rest":
+            first = {parts[at]: at for at in reversed(where)}
+            tokens.update(at for at, part in enumerate(parts) if at > first.get(part, len(parts)))
         for at in where:
             end = ends[defeater.concept, at]
             if defeater.reach == "before":
@@ -320,9 +363,38 @@ def _take_back(
         found[defeater.concept] = _TakenBack(
             defeater.reach == "message",
             frozenset(clauses[at] for at in where) if defeater.reach == "clause" else frozenset(),
+            frozenset(parts[at] for at in where) if defeater.reach == "part"
+            else _of_sentences(where, parts, sentences, told, busy, now) if defeater.reach == "sentence" else frozenset(),
             frozenset(tokens), after,
         )
     return found
+
+
+def _of_sentences(
+    where: Sequence[int], parts: Sequence[int], sentences: Sequence[int], told: set[int], busy: set[int], now: set[int]
+) -> frozenset[int]:
+    """The parts a story takes back: its sentence, and what follows where the message begins with it, until a sentence says "now".
+
+    Not what is told anew after it, where it is only mentioned ("i will tell you the story later | he is hitting me"), or was
+    what somebody was busy with and the new part says "now" («كنا نحضر مسلسل وهلق عم يخنقني»).
+    """
+    opens = where[0] < _BEGINNING
+    was_busy = any(at < where[0] and sentences[at] == sentences[where[0]] for at in busy)
+    said_now = {sentences[at] for at in now}
+    last = {sentences[at]: at for at in where}
+    its_words = frozenset(where)
+    # what comes right after its word is what it tells: "i dream he is choking me"
+    anew = now if was_busy else set() if opens else {at for at in told if at - 1 not in its_words}
+    from_then: dict[int, int] = {}
+    for at in anew:
+        if at <= last.get(sentences[at], at):
+            continue
+        from_then[sentences[at]] = min(from_then.get(sentences[at], at), at)
+    taken = {
+        part for at, (part, said) in enumerate(zip(parts, sentences, strict=True))
+        if (at < from_then.get(said, len(parts)) if said in last else opens and not was_busy and said not in said_now)
+    }
+    return frozenset(taken)
 
 
 def _turns(token: str, before: str, names: frozenset[str], lexicon: Lexicon) -> bool:
@@ -421,11 +493,12 @@ def _match_from(start: int, listed: Sequence[Sequence[int]], in_order: bool) -> 
 def _defeated(match: tuple[int, ...], pattern: Pattern, reading: _Reading) -> bool:
     """Whether something near enough takes the danger back."""
     touched = {reading.clauses[at] for at in match}
+    parts = {reading.parts[at] for at in match}
     last = max(match)
     for concept, back in reading.taken_back.items():
         if concept in pattern.despite:
             continue
-        if not back.clauses.isdisjoint(touched) or not back.tokens.isdisjoint(match):
+        if not back.clauses.isdisjoint(touched) or not back.parts.isdisjoint(parts) or not back.tokens.isdisjoint(match):
             return True
         if any(clause in touched and at < last for clause, at in back.after.items()):
             return True

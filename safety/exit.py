@@ -16,17 +16,65 @@ from safety.optout import OPT_OUT_WORDS
 
 #: What people are told (safety.md). Built in, so that the exit works with every file missing.
 ADVERTISED: Final = ("خروج", "اخرج", "خلص اطلع", "انهاء", "وقف", "امسح", "باي الحين", "exit", "bye now")
-#: The same words in Latin letters, as they are typed in the Levant and in the Gulf.
-ARABIZI: Final = (
+#: «خروج» and «اخرج» in Latin letters, as they are typed in the Levant and in the Gulf.
+_KHUROOJ: Final = (
     "5roj", "khroj", "khoroj", "khorooj", "khorouj", "khourouj", "khuruj", "khurooj", "5oroj", "5orooj", "5uruj",
     "o5roj", "okhroj", "e5roj", "ekhroj", "i5roj", "u5ruj", "ukhruj",
+)
+#: All of it in Latin letters.
+ARABIZI: Final = (
+    *_KHUROOJ,
     "khalas etla3", "khalas itla3", "khalas atla3", "khallas etla3", "khls etla3", "5alas etla3", "5ala9 etla3",
     "5alas itla3", "5las etla3", "khala9 e6la3", "khalas e6la3", "5alas e6la3",
     "emsa7", "imsa7", "emsah", "imsah", "bye al7een", "bye el7een", "bye al7in", "bye alheen", "bay al7een",
     "bye الحين", "باي now",
 )
-#: «انهاء» as it is mostly typed. Its own slips are everyday words.
-_SHORTENED: Final = ("انها",)
+#: As they are mostly typed. Their own slips are everyday words.
+_AS_TYPED: Final = (
+    "انها", "خلاص اطلع", "حلص اطلع", "اخرجي", "امسحي", "enha2", "5urouj", "khorog", "khoroog", "khrog", "khroog", "5rog", "5orog", "okhrog",
+    "o5rog", "bay el7een",
+)
+
+_NOW: Final = ("الحين", "الان", "هلق", "هلا", "هسا", "هسه", "ذحين", "دحين", "دلوقتي", "دلوقت", "فورا", "حالا", "بسرعة")
+_NOW_LATIN: Final = (
+    "now", "al7een", "el7een", "alheen", "hala2", "halla2", "hassa", "delwa2ty", "delwa2ti", "dilwa2ty", "dilwa2ti",
+)
+_PLEASE: Final = ("من فضلك", "لو سمحت", "لو سمحتي", "رجاء", "بليز")
+_PLEASE_LATIN: Final = ("please", "pls", "plz")
+_CHAT: Final = ("الشات", "المحادثة", "الدردشة")
+_CHAT_LATIN: Final = ("chat", "the chat", "this chat")
+
+
+def _composed() -> Iterator[str]:
+    """A phrase with now, please or the chat beside it: the words exactly, no slip is forgiven.
+
+    Left out, since somebody in danger says them: «وقف هلق» (he has stopped now), «اخرج الحين» (shall I get out now?),
+    "stop now", "please stop", «انهي» alone (Egyptian: which one?), "wa2ef" and "waggef" (he stands there). «امسح المحادثة» asks how traces
+    are removed, and "close the chat" may be a plain goodbye: that is asked about (:func:`suspects_exit`).
+    """
+    for noun in ("خروج", "انهاء"):
+        yield from (f"{noun} {beside}" for beside in (*_NOW, *_PLEASE))
+    yield from (f"{polite} خروج" for polite in _PLEASE)
+    for chat in _CHAT:
+        yield from (f"خروج من {chat}", f"اخرج من {chat}", f"انهاء {chat}", f"انهي {chat}")
+    yield from (f"اخرج {polite}" for polite in _PLEASE)
+    yield from (f"باي {now}" for now in _NOW[:-3])
+    yield from (f"امسح {now}" for now in _NOW)
+    for word in ("5roj", "khroj", "khorooj", "5rog", "khorog"):
+        yield from (f"{word} {now}" for now in _NOW_LATIN)
+    yield from (f"bye {now}" for now in _NOW_LATIN)
+    for verb in ("exit", "quit"):
+        for beside in ("now", *_PLEASE_LATIN):
+            yield f"{verb} {beside}"
+        for polite in _PLEASE_LATIN:
+            yield from (f"{polite} {verb}", f"{verb} now {polite}", f"{polite} {verb} now")
+    for chat in _CHAT_LATIN:
+        for leaving in ("exit", "quit", "end"):
+            yield from (f"{leaving} {chat}", f"{leaving} {chat} now")
+            yield from (asked for polite in _PLEASE_LATIN for asked in (f"{leaving} {chat} {polite}", f"{polite} {leaving} {chat}"))
+
+
+COMPOSED: Final = tuple(_composed())
 #: Single characters that leave from everywhere: no question may ever be answered by them.
 SINGLE: Final = frozenset("0x")
 CROSSES: Final = frozenset("×✖✕✗✘❌❎☓⨯⨉╳🗙🗴🞩хχ")
@@ -40,8 +88,9 @@ _REAL_WORDS: Final = frozenset(squeeze(fold(words)) for words in (
     "خروف", "خروق", "مخرج", "خرج", "جروح", "حروف", "اخر", "احرج", "اخرس", "ارجح", "ادرج", "اعرج", "افرج", "اجرح", "افرح",
     "اخرط", "امسك", "امسى", "امسج", "اسمح", "ماسح", "امشي", "امزح", "امدح", "انسح", "مسح", "اكسح", "امسخ", "تمسح", "لمسح",
     "تخرج", "لخرج", "اتخرج", "هخرج", "عخرج", "اهرج", "خارج", "خرجو", "خريج", "يخرج", "يمسح", "خروجي", "نخرج", "بخرج",
+    "اخرك", "مروج", "هروج", "khorj", "khurj", "ekhro", "emsak",
     # انهاء
-    "انهار", "اناء", "انهاك", "ابناء", "انباء", "انحاء", "انا", "انتهى", "انها ر", "تنهاء", "نهاء",
+    "انه هاي", "انهار", "اناء", "انهاك", "ابناء", "انباء", "انحاء", "انا", "انتهى", "انها ر", "تنهاء", "نهاء",
     # خلص اطلع
     "خلص طلع", "خلص تطلع", "خلص بطلع", "خلص يطلع", "خلص نطلع", "خلص اطلعت", "خلص اطلعي", "خلص اطلعو", "خلي اطلع",
     "خلصت اطلع", "خلص اطلب", "خلص اقلع", "خلص اضلع", "خلص اتطلع", "خلص لطلع", "خلص اطلعه", "خلني اطلع", "خلص هطلع",
@@ -54,7 +103,12 @@ _REAL_WORDS: Final = frozenset(squeeze(fold(words)) for words in (
     "bye know", "bye not", "bye bow", "boy now", "bye how", "dye now", "eye now", "bye new",
     "atop", "top", "step", "shop", "spot", "sop", "slop", "stoop", "drop", "sto", "quiet", "quite", "suit", "quilt",
     "quip", "quiz", "cancer", "council", "revoked", "evoke", "invoke", "unsubscribed",
-    "emsak", "etla3", "khalas", "khroof", "khorof", "kharoof",
+    "etla3", "khalas", "khroof", "khorof", "kharoof",
+    "bye allen", "bye ellen", "bye ahlen", "khalas wtla3",
+    # answers and kin beside a now-word: the rules of _word_slips leave them out already, and none may ever come back
+    "بلى الحين", "ابي الحين", "باب الحين", "بغى الحين", "باق الحين", "ay al7een", "ye al7een", "ye now", "ey al7een", "hye al7een",
+    "abi al7een", "خلاص طلع", "خلص طالع", "khalas tala3", "khalas tla3",
+    "emmah", "immah", "esmah", "ismah", "insah", "ensah", "esma7", "isma7", "ensa7", "insa7", "emsa", "imsa",
 ))
 
 _ROWS: Final = (
@@ -98,11 +152,12 @@ def compile_phrases(extra: Iterable[str] = ()) -> ExitPhrases:
     forms: set[str] = {"ء"}   # x on an Arabic keyboard
     keyed: set[str] = set()
     for phrase in (*ADVERTISED, *ARABIZI):
-        forms.update(_slips(squeeze(fold(phrase))))
+        forms.update(_slips(phrase))
     for phrase in OPT_OUT_WORDS:
-        forms.update(_swaps_and_neighbours(squeeze(fold(phrase))))
+        if len(phrase) >= 4:
+            forms.update(squeeze(slip) for slip in _swaps_and_neighbours(squeeze(fold(phrase))))
     forms -= _REAL_WORDS
-    for phrase in (*ADVERTISED, *ARABIZI, *_SHORTENED, *OPT_OUT_WORDS):
+    for phrase in (*ADVERTISED, *ARABIZI, *_AS_TYPED, *OPT_OUT_WORDS, *COMPOSED):
         forms.add(squeeze(fold(phrase)))
         _add_other_keyboard(phrase, forms, keyed)
     for phrase in extra:
@@ -125,29 +180,47 @@ _EVERYDAY: Final = frozenset(squeeze(fold(word)) for word in (
 ))
 
 
-def _slips(core: str) -> Iterator[str]:
-    """One slip of the finger. Arabic packs whole words into one letter at a word's edge, so there less is forgiven."""
-    yield from _swaps_and_neighbours(core)
-    arabic = not core.isascii()
-    if arabic and len(core) < 5:
-        return
-    edge = 1 if arabic else 0
-    for at in range(edge, len(core) - edge):
-        if len(core) >= 4:
-            yield squeeze(core[:at] + core[at + 1:])
-    for at in range(1, len(core)):
-        for key in sorted(_neighbours(core[at - 1]) | _neighbours(core[at])):
-            yield squeeze(core[:at] + key + core[at:])
+def _slips(phrase: str) -> Iterator[str]:
+    """One slip of the finger, in one word: letters never change places across a blank, where words become other words."""
+    words = [squeeze(word) for word in fold(phrase).split()]
+    arabizi = phrase in ARABIZI
+    for at, word in enumerate(words):
+        for slip in _word_slips(word, alone=len(words) == 1, arabizi=arabizi):
+            yield squeeze("".join((*words[:at], slip, *words[at + 1:])))
 
 
-def _swaps_and_neighbours(core: str) -> Iterator[str]:
-    if len(core) < 4:
+def _word_slips(word: str, *, alone: bool, arabizi: bool) -> Iterator[str]:
+    """The slips in a word that stands ``alone`` or in a phrase.
+
+    Short Arabic and Arabizi words are a slip away from yes, "I want" and "mother" («باي»: «ابي», «بلى»; "emsah": "emmah"):
+    nothing is forgiven in them. In a phrase, and in Arabizi, the first letter is neither lost nor moved, and in Arabic not
+    mistaken either: it says who («اطلع», «تطلع»). Arabic packs whole words into a word's edge, so that none is lost there.
+    """
+    arabic = not word.isascii()
+    english = not arabic and not arabizi
+    shortest = 3 if english else 6 if alone and arabizi else 5 if arabizi else 4
+    if len(word) < shortest:
         return
-    for at in range(len(core) - 1):
-        yield squeeze(core[:at] + core[at + 1] + core[at] + core[at + 2:])
-    for at, letter in enumerate(core):
-        for key in sorted(_neighbours(letter)):
-            yield squeeze(core[:at] + key + core[at + 1:])
+    first = 0 if alone and not arabizi else 1
+    yield from _swaps_and_neighbours(word, first)
+    if first and not arabic and len(word) >= 5:
+        yield from (key + word[1:] for key in sorted(_neighbours(word[0]) - {"w"}))   # "w tla3" is "and he went out"
+    if len(word) >= 5 or (english and alone):
+        last = len(word) - 1 if arabic else len(word)
+        for at in range(max(first, 1) if arabic else first, last):
+            yield word[:at] + word[at + 1:]
+    if len(word) >= 5 or english:
+        for at in range(1, len(word)):
+            for key in sorted(_neighbours(word[at - 1]) | _neighbours(word[at])):
+                yield word[:at] + key + word[at:]
+
+
+def _swaps_and_neighbours(word: str, first: int = 0) -> Iterator[str]:
+    for at in range(first, len(word) - 1):
+        yield word[:at] + word[at + 1] + word[at] + word[at + 2:]
+    for at in range(first, len(word)):
+        for key in sorted(_neighbours(word[at])):
+            yield word[:at] + key + word[at + 1:]
 
 
 def _neighbours(letter: str) -> frozenset[str]:
@@ -245,17 +318,47 @@ def _is_made_of_phrases(core: str, phrases: ExitPhrases) -> bool:
     return len(core) in reached
 
 
-def _suspect_words() -> frozenset[str]:
-    words = ("خروج", "اخرج", "انهاء", "امسح", "exit", "quit", "leave", "اطلع", "سكر", "اقفل", "close", "5roj", "emsa7", "انهي")
+def _each(*words: str) -> frozenset[str]:
     return frozenset(squeeze(fold(word)) for word in words)
 
 
-_SUSPECT: Final = _suspect_words()
+#: Words that speak of leaving and of little else, with their slips: in Arabizi those as well that are too short to obey.
+_SURELY_LEAVES: Final = frozenset((
+    *map(squeeze, (*_slips("خروج"), *_slips("exit"))),
+    *(squeeze(slip) for word in _KHUROOJ for slip in _swaps_and_neighbours(squeeze(fold(word)), 1)),
+)) - _REAL_WORDS | _each("خروج", "الخروج", "اخرج", "اخرجي", "انهاء", "exit", "quit", *_KHUROOJ, "5rog", "khorog")
+#: Words that do so only where the chat is named: «بدي اطلع» and "i want to leave" are mostly about a house.
+_LEAVES_A_CHAT: Final = _each(
+    "اطلع", "سكر", "سكري", "اسكر", "اقفل", "قفل", "انهي", "وقف", "اوقف", "leave", "close", "end", "stop", "finish", "etla3", "2etla3",
+)
+_THE_CHAT: Final = _each(
+    *_CHAT, "شات", "محادثة", "دردشة", "هالشات", "هالمحادثة", "هالدردشة", "الجات", "chat", "conversation", "el chat", "elchat",
+)
+#: What may stand beside: when, please, to whom.
+_BESIDE: Final = _each(
+    *_NOW, *_NOW_LATIN, *" ".join((*_PLEASE, *_PLEASE_LATIN)).split(), "يا", "اخي", "اختي", "خلص", "خلاص", "it", "this", "the", "ok",
+)
+#: What may stand beside as well where the chat is named: wishing, asking how, pointing.
+_AROUND_A_CHAT: Final = _each(
+    "بدي", "بدنا", "ابي", "ابغى", "ابا", "عايز", "عايزه", "عاوز", "عاوزه", "اريد", "ودي", "حاب", "حابه", "كيف", "شلون", "ازاي", "اقدر", "بقدر",
+    "ممكن", "لازم", "من", "عن", "هذا", "هذه", "هاي", "هال", "دي",
+    "i", "want", "wanna", "need", "to", "how", "do", "can", "you", "me", "let", "my", "of", "from", "bdi", "abi", "mn", "men", "min", "kif", "el",
+    "al",
+)
+_LONGEST_SUSPECT: Final = 8
 
 
 def suspects_exit(text: str, phrases: ExitPhrases = DEFAULT) -> bool:
-    """Whether a short message that is no exit might have meant one: then ask "leave? send 0", never act (safety.md)."""
-    words = fold(text).split()
-    if not 1 <= len(words) <= 3 or is_exit(text, phrases):
+    """Whether a short message that is no exit almost certainly meant one: then ask "leave? send 0", never act (safety.md).
+
+    Every word must be about leaving: «خروج يا اخي», "i want to leave the chat". One word more («خروج من البيت», "exit visa")
+    and it is a life story. Deleting is left alone: "delete this chat" has an answer of its own.
+    """
+    words = [word for word in map(squeeze, fold(text).split()) if word]
+    if not 1 <= len(words) <= _LONGEST_SUSPECT or is_exit(text, phrases):
         return False
-    return any(squeeze(word) in _SUSPECT or (len(word) >= 4 and squeeze(word) in phrases.forms) for word in words)
+    said = set(words)
+    if said & _THE_CHAT:
+        leaves = said & (_SURELY_LEAVES | _LEAVES_A_CHAT)
+        return bool(leaves) and said <= _SURELY_LEAVES | _LEAVES_A_CHAT | _THE_CHAT | _BESIDE | _AROUND_A_CHAT
+    return bool(said & _SURELY_LEAVES) and said <= _SURELY_LEAVES | _BESIDE

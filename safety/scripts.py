@@ -43,7 +43,7 @@ _ARABIZI_DIGIT: Final = re.compile(r"[a-z][235679]|[235679]'?[a-z]")
 _ARABIZI_WORDS: Final = (
     "ana enta enti shu shou kif keef wallah ya mar7aba marhaba salam sho ma fi mish mesh msh mu bas bdi badi abi abgha "
     "yalla habibti inti inta wein wen leish lesh hala halla2 ahlan shukran aywa eh la2 zawji jozi joze akhoy abooy "
-    "il el al 3a w bil min shlon shlonich alheen"
+    "il el al 3a w bil min shlon shlonich alheen la"
 )
 _ARABIZI: Final = frozenset(_ARABIZI_WORDS.split())
 
@@ -96,8 +96,9 @@ def foreign_language(text: str) -> Foreign:
         return "ur"
     if arabic_letters:
         return "fa" if len(_ONLY_PERSIAN.intersection(words)) >= needed else ""
-    usual = sum(word in _ENGLISH or word in _ARABIZI or bool(_ARABIZI_DIGIT.search(word)) for word in words)
-    counts = {code: sum(word in listed for word in words) for code, listed in _FOREIGN_WORDS.items()}
+    told = set(words)  # «la la la» says one thing, three times
+    usual = sum(word in _ENGLISH or word in _ARABIZI or bool(_ARABIZI_DIGIT.search(word)) for word in told)
+    counts = {code: sum(word in listed for word in told) for code, listed in _FOREIGN_WORDS.items()}
     best = max(counts, key=lambda code: counts[code])
     return best if counts[best] >= max(needed, 2) and counts[best] > usual else ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -155,6 +155,11 @@ class FakeEraser:
     """Counts how often it was woken."""
 
     woken: int = 0
+    kept: list[erasure.Copy] = field(default_factory=list)
+
+    def keep(self, copies: Iterable[erasure.Copy]) -> None:
+        """Remember what the database would not take."""
+        self.kept.extend(copies)
 
     def wake(self) -> None:
         """Look at the ledger now."""

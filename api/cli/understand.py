@@ -7,11 +7,14 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import typer
 
 from api.cli.say import ROOT
+
+if TYPE_CHECKING:
+    from safety.danger import Danger
 
 Judge = Callable[[str], Awaitable[dict[str, Any]]]
 
@@ -79,13 +82,19 @@ def verdict(text: str, understood: Any, release: Any) -> dict[str, Any]:
         "exit": leaves,
         "intent": "exit_now" if leaves else understood.intent or "out_of_scope",  # an emoji, another language
         "confidence": 1.0 if leaves else round(understood.confidence, 4),
-        "flags": [] if leaves else list(understood.flags),
+        "flags": [] if leaves else _flags(understood.flags, by_rule),
         "dialect": understood.dialect,
         "script": understood.script,
         "language": understood.language,
         # safety.md: rules or model, whichever is more worried
         "urgent": understood.alarm == "now" or (by_rule is not None and by_rule.level == "now"),
     }
+
+
+def _flags(modelled: Iterable[str], by_rule: Danger | None) -> list[str]:
+    """What the model saw, and what the rules saw where they ring (of what they only ask about, too much is wrong)."""
+    seen = by_rule.codes if by_rule is not None and by_rule.level == "now" else ()
+    return list(dict.fromkeys((*modelled, *seen)))
 
 
 async def _with_engine(socket: Any, lines: BinaryIO, out: TextIO) -> int:

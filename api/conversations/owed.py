@@ -59,6 +59,7 @@ class OwedAnswer:
     Attributes:
         sender: our own number, from which the answer goes out.
         generation: to be checked with ``may_send`` before anything is said.
+        since: when they wrote; the ten minutes count from there.
     """
 
     sid_mark: str
@@ -67,6 +68,7 @@ class OwedAnswer:
     sender: str
     generation: int
     address: str = field(repr=False)
+    since: int = field(default=0, compare=False)
 
 
 def owe(connection: sa.Connection, keys: PeriodKeys, answer: OwedAnswer, now: float) -> None:
@@ -100,9 +102,14 @@ def take(connection: sa.Connection, mark: str) -> bool:
     return connection.execute(sa.delete(owed_answers).where(owed_answers.c.sid_mark == mark)).rowcount == 1
 
 
-def release(connection: sa.Connection, person: str) -> None:
-    """The person left: nothing is owed any more."""
-    connection.execute(sa.delete(owed_answers).where(owed_answers.c.person == person))
+def release(connection: sa.Connection, person: str, before: int | None = None) -> None:
+    """The person left: nothing is owed any more.
+
+    Args:
+        before: the generation of the exit, where it is written down late: what is owed since stays.
+    """
+    query = sa.delete(owed_answers).where(owed_answers.c.person == person)
+    connection.execute(query if before is None else query.where(owed_answers.c.generation < before))
 
 
 def overdue(connection: sa.Connection, keys: PeriodKeys, now: float, at_most: int = 200) -> list[OwedAnswer]:
@@ -121,7 +128,7 @@ def overdue(connection: sa.Connection, keys: PeriodKeys, now: float, at_most: in
             address = open_under(key, row.address, row.sid_mark.encode()).decode()
         except CannotOpen:
             continue  # cannot be answered any more; purge takes it away
-        found.append(OwedAnswer(row.sid_mark, row.person, row.channel, row.sender, row.generation, address))
+        found.append(OwedAnswer(row.sid_mark, row.person, row.channel, row.sender, row.generation, address, row.owed_since))
     return found
 
 

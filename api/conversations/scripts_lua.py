@@ -85,6 +85,7 @@ if floor > generation then
   -- this gateway remembers an exit that Redis lost in a fail-over: it happens again before anything else
   for i = 6, #KEYS do scrub(KEYS[i]) end
   empty(KEYS[2])
+  redis.call('DEL', KEYS[5])
   redis.call('SET', KEYS[3], ARGV[6], 'PX', tombstone)
   generation = floor
 elseif generation > 0 and redis.call('PTTL', KEYS[3]) < tombstone then
@@ -97,8 +98,9 @@ if mark then return table.concat({mark == 'p' and 1 or 2, 0, whole(generation), 
 redis.call('SET', KEYS[1], 'p', 'PX', ARGV[3])
 
 local over, longest, most, now = 0, 0, 0, tonumber(ARGV[2])
-redis.call('LPUSH', KEYS[5], ARGV[2])
-for i = 7, #ARGV, 3 do
+-- stragglers of an exit are not counted: whoever writes after them is a stranger, and met as one
+if quiet == 0 then redis.call('LPUSH', KEYS[5], ARGV[2]) end
+for i = 7, quiet == 0 and #ARGV or 6, 3 do
   local length = tonumber(ARGV[i])
   longest = math.max(longest, length)
   for step = 1, 2 do
@@ -108,8 +110,10 @@ for i = 7, #ARGV, 3 do
     if before and now - before < length and now - before >= 0 then over = math.max(over, step) end
   end
 end
-redis.call('LTRIM', KEYS[5], 0, most - 1)
-redis.call('PEXPIRE', KEYS[5], longest)
+if quiet == 0 then
+  redis.call('LTRIM', KEYS[5], 0, most - 1)
+  redis.call('PEXPIRE', KEYS[5], longest)
+end
 
 local at, lease = server_ms(), tonumber(ARGV[4])
 local ticket = whole(math.max(tonumber(redis.call('HGET', KEYS[2], 'n') or '0') + 1, tonumber(ARGV[1])))
@@ -188,11 +192,12 @@ return 0
 """→ 0 saved, 1 an exit came in between, 2 the turn was lost, 3 the key lapsed: plant a new one."""
 
 EXIT = _TOOLS + """
--- KEYS mark generation quiet queue, then what is wiped; ARGV now_us floor mark_ttl tombstone quiet
+-- KEYS mark generation quiet queue rate, then what is wiped; ARGV now_us floor mark_ttl tombstone quiet
 local generation = generation_of(KEYS[2], ARGV[2])
 if ARGV[6] == '1' and redis.call('GET', KEYS[1]) == 'x' then return {1, generation} end
-for i = 5, #KEYS do scrub(KEYS[i]) end
+for i = 6, #KEYS do scrub(KEYS[i]) end
 empty(KEYS[4])
+redis.call('DEL', KEYS[5]) -- how much somebody wrote says to the next that somebody wrote
 generation = math.max(generation + 1, tonumber(ARGV[1]))
 redis.call('SET', KEYS[2], whole(generation), 'PX', ARGV[4])
 redis.call('SET', KEYS[3], '1', 'PX', ARGV[5])

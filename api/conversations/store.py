@@ -273,7 +273,7 @@ class ConversationStore:
         ask: tuple[Command, ...] = (run(
             scripts_lua.EXIT,
             (names.mark(person, sid_mark), names.generation(person), names.quiet(person), names.queue(person),
-             *self._wiped(person)),
+             names.rate(person), *self._wiped(person)),
             _micros(now), self.tombstones.floor(person, now), MARK_S * 1000, TOMBSTONE_S * 1000, QUIET_S * 1000,
             1 if sid_mark else 0,
         ),)

@@ -19,7 +19,6 @@ from api.handoffs.tables import (
     KNOWN_REASONS,
     OPEN_STATES,
     SETS,
-    VISIBLE_STATES,
     commands,
     known_reasons,
     place_code,
@@ -52,7 +51,6 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = {
     ("left", "release"): "left",
     ("left", "take_back"): "left",
     ("left", "close"): "closed",
-    ("left", "withdraw"): "withdrawn",
 }
 """Every step a ticket can take; what is not here does not happen. ``docs/`` draws its picture from this table."""
 
@@ -204,6 +202,15 @@ def open_ticket_of(connection: sa.Connection, person: str, channel: str, *, lock
     return as_ticket(row) if row else None
 
 
+def open_people(connection: sa.Connection, at_most: int = 1_000) -> list[tuple[str, int]]:
+    """Whose tickets are open, with the generation of each: the longest untouched first."""
+    rows = connection.execute(
+        sa.select(tickets.c.person, tickets.c.generation).where(tickets.c.state.in_(OPEN_STATES))
+        .order_by(tickets.c.updated_at).limit(at_most)
+    )
+    return [(row.person, row.generation) for row in rows]
+
+
 def waiting_by_band(connection: sa.Connection) -> dict[str, int]:
     """How many people wait unclaimed, for every band."""
     rows = connection.execute(
@@ -234,6 +241,20 @@ def note_answered(connection: sa.Connection, ticket: Ticket, now: float) -> None
         tickets.update()
         .where(tickets.c.id == ticket.id, tickets.c.epoch == ticket.epoch, tickets.c.answered_at.is_(None))
         .values(answered_at=now, introduced=True)
+    )
+
+
+def take_back_answered(connection: sa.Connection, ticket: Ticket, noted_at: float) -> None:
+    """That first message did not go out: nobody talks with the person yet, and the bot goes on.
+
+    Args:
+        ticket: as it was read before :func:`note_answered`.
+        noted_at: the time that was given there; another's note since stays.
+    """
+    connection.execute(
+        tickets.update()
+        .where(tickets.c.id == ticket.id, tickets.c.epoch == ticket.epoch, tickets.c.answered_at == noted_at)
+        .values(answered_at=None, introduced=ticket.introduced)
     )
 
 
@@ -292,18 +313,23 @@ def open_handoff(
     raise NotATicket("the person's ticket was opened and closed faster than it could be read")
 
 
-def mark_left(connection: sa.Connection, person: str, *, now: float) -> tuple[Ticket, ...]:
+def mark_left(connection: sa.Connection, person: str, *, now: float, before: int | None = None) -> tuple[Ticket, ...]:
     """The person has exited: nothing can be sent any more, on no channel (safety.md, "The safety exit").
 
     The reply address is destroyed and the epoch raised, so that whatever is on its way is refused. RED and HIGH
     stay, marked; the others close. Runs twice without harm. Returns the tickets it changed.
+
+    Args:
+        before: the generation of the exit, where it is written down late: a ticket opened since is not touched.
     """
-    return _end(connection, person, now, flagged_stay=True)
+    return _end(connection, person, now, flagged_stay=True, before=before)
 
 
 def withdraw(connection: sa.Connection, person: str, *, now: float, command_id: str | None = None) -> tuple[Ticket, ...]:
-    """The person wants no counsellor any more, or their data deleted: every ticket of theirs ends as withdrawn.
+    """The person wants no counsellor any more, or their data deleted: every open ticket of theirs ends as withdrawn.
 
+    One that was left behind by an exit stays for a counsellor to look at: who writes now from this number may be the
+    one it warns of.
     A ``command_id`` seen before changes nothing: a ticket opened since is not touched by the old wish.
     """
     if command_id is not None and not _obey_once(connection, command_id, "withdraw_handoff", now):
@@ -438,11 +464,13 @@ def _add(
     return find(connection, there.id) if done.rowcount == 1 else None
 
 
-def _end(connection: sa.Connection, person: str, now: float, *, flagged_stay: bool) -> tuple[Ticket, ...]:
-    states = OPEN_STATES if flagged_stay else VISIBLE_STATES
-    rows = connection.execute(
-        sa.select(tickets).where(tickets.c.person == person, tickets.c.state.in_(states)).with_for_update()
-    ).all()
+def _end(
+    connection: sa.Connection, person: str, now: float, *, flagged_stay: bool, before: int | None = None
+) -> tuple[Ticket, ...]:
+    query = sa.select(tickets).where(tickets.c.person == person, tickets.c.state.in_(OPEN_STATES))
+    if before is not None:
+        query = query.where(tickets.c.generation < before)
+    rows = connection.execute(query.with_for_update()).all()
     changed = []
     for ticket in map(as_ticket, rows):
         event: Event

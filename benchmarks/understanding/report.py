@@ -13,7 +13,7 @@ import asyncio
 import json
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ DEV = Path(__file__).parent / "dev"
 Judged = list[tuple[dict[str, Any], dict[str, Any]]]
 
 
-async def judge(model: Path, half: str) -> tuple[Judged, list[float]]:
-    """Every message of a half with what was understood, and the seconds each parse took."""
+async def judge(model: Path, half: str) -> tuple[Judged, list[float], list[float]]:
+    """Every message of a half with what was understood, the seconds each parse took, and those of very long messages."""
     from benchmarks.understanding.judge import Judge
 
     judging = Judge(model)
@@ -40,7 +40,18 @@ async def judge(model: Path, half: str) -> tuple[Judged, list[float]]:
             understood = await judging.understand(row["text"])
             seconds.append(time.perf_counter() - began)
             judged.append((row, judging.with_rules(row["text"], understood)))
-    return judged, sorted(seconds)
+    long = []
+    for text in very_long([row["text"] for row, _ in judged]):
+        began = time.perf_counter()
+        await judging.understand(text)
+        long.append(time.perf_counter() - began)
+    return judged, sorted(seconds), sorted(long)
+
+
+def very_long(texts: list[str], how_many: int = 60) -> list[str]:
+    """Messages of 1,600 characters, the provider's limit, each made of different short ones."""
+    step = max(1, len(texts) // how_many)
+    return [" ".join(texts[start:] + texts[:start])[:1600] for start in range(0, len(texts), step)][:how_many]
 
 
 def right(row: dict[str, Any], understood: dict[str, Any]) -> bool:
@@ -51,35 +62,64 @@ def share(hits: list[bool]) -> str:
     return f"{sum(hits) / len(hits):.3f}  ({len(hits)})" if hits else "–"
 
 
-def figures(judged: Judged, seconds: list[float]) -> list[tuple[str, str]]:
+def figures(judged: Judged, seconds: list[float], long: list[float]) -> list[tuple[str, str]]:
     """Name and value of each figure."""
-    from benchmarks.understanding.judge import group_of
-
     intents = [(r, u) for r, u in judged if r["kind"] == "intent"]
-    groups: dict[str, list[bool]] = defaultdict(list)
-    for row, understood in intents:
-        groups[group_of(row)].append(right(row, understood))
     danger = [u["urgent"] for r, u in judged if r["kind"] == "danger"]
     alike = [not u["urgent"] for r, u in judged if r["kind"] == "lookalike"]
-    flagged = [(set(r["flags"]), set(u["flags"])) for r, u in judged if r["kind"] in ("intent", "danger", "lookalike")]
-    hit = sum(len(a & b) for a, b in flagged)
-    missed, false = sum(len(a - b) for a, b in flagged), sum(len(b - a) for a, b in flagged)
-    longer = [(r, u) for r, u in intents if len(r["text"].split()) >= 5]
-    told = [u["dialect"] == r["dialect"] if r["dialect"] else u["language"] == "en" for r, u in longer]
     return [
         ("intent, right or an accepted alternative", share([right(r, u) for r, u in intents])),
-        *((f"  {name}", share(hits)) for name, hits in sorted(groups.items())),
         ("urgent: recall", share(danger)),
         ("urgent: specificity on look-alikes", share(alike)),
         *((f"  {name}: recall / specificity", _urgent(judged, later)) for name, later in (("first 300", False), ("later, harder 320", True))),
         ("urgent on the other messages", share([u["urgent"] for r, u in intents if "danger_now" not in r["flags"]])),
-        ("flags, micro-F1", f"{2 * hit / (2 * hit + missed + false):.3f}" if hit else "–"),
+        ("flags, micro-F1", flags_f1(judged)),
         ("exit: recall", share([u["exit"] for r, u in judged if r["kind"] == "exit"])),
         ("exit: false", str(sum(u["exit"] for r, u in judged if r["kind"] != "exit"))),
-        ("dialect, five words and more", share(told)),
+        ("dialect, five words and more", share(told(intents))),
         ("expected calibration error", f"{calibration_error(intents):.3f}"),
         ("parse p50 / p99", f"{1000 * seconds[len(seconds) // 2]:.1f} / {1000 * seconds[int(len(seconds) * 0.99)]:.1f} ms"),
+        ("1,600 characters: p50 / longest of 60", f"{1000 * long[len(long) // 2]:.1f} / {1000 * long[-1]:.1f} ms"),
     ]
+
+
+def flags_f1(judged: Judged) -> str:
+    """Micro-F1 over all flags of all messages but those of the exit."""
+    flagged = [(set(r["flags"]), set(u["flags"])) for r, u in judged if r["kind"] != "exit"]
+    hit = sum(len(a & b) for a, b in flagged)
+    wrong = sum(len(a ^ b) for a, b in flagged)
+    return f"{2 * hit / (2 * hit + wrong):.3f}" if hit else "–"
+
+
+def told(judged: Judged) -> list[bool]:
+    """Whether the dialect was named, of messages of five words and more; English has none."""
+    longer = [(r, u) for r, u in judged if len(r["text"].split()) >= 5]
+    return [u["dialect"] == r["dialect"] if r["dialect"] else u["language"] == "en" for r, u in longer]
+
+
+def by_group(judged: Judged) -> list[str]:
+    """A line for each group of dialects: intents, danger seen, look-alikes left alone, flags, dialect."""
+    from benchmarks.understanding.judge import group_of
+
+    groups: dict[str, Judged] = defaultdict(list)
+    for row, understood in judged:
+        if row["kind"] != "exit":
+            groups[group_of(row)].append((row, understood))
+    lines = [f"{'':18}{'intent':>14}{'danger seen':>14}{'left alone':>14}{'flags':>8}{'dialect':>14}"]
+    for name, of in sorted(groups.items()):
+        intents = [(r, u) for r, u in of if r["kind"] == "intent"]
+        cells = (
+            share([right(r, u) for r, u in intents]), share([u["urgent"] for r, u in of if r["kind"] == "danger"]),
+            share([not u["urgent"] for r, u in of if r["kind"] == "lookalike"]),
+        )
+        lines.append(f"{name:18}" + "".join(f"{cell:>14}" for cell in cells) + f"{flags_f1(of):>8}{share(told(intents)):>14}")
+    return lines
+
+
+def mistakes(judged: Judged, most: int = 6) -> list[str]:
+    """Which intents were taken for which, the commonest first."""
+    taken = Counter((r["intent"], u["intent"]) for r, u in judged if r["kind"] == "intent" and not right(r, u))
+    return [f"  {meant} taken for {heard}: {count}" for (meant, heard), count in taken.most_common(most)]
 
 
 LATER = 1374
@@ -109,10 +149,14 @@ def main() -> int:
     parser.add_argument("--half", choices=("A", "B", ""), default="B")
     chosen = parser.parse_args()
     hush()
-    judged, seconds = asyncio.run(judge(chosen.model, chosen.half))
+    judged, seconds, long = asyncio.run(judge(chosen.model, chosen.half))
     print(f"development set, half {chosen.half or 'A and B'}: {len(judged)} messages")
-    for name, value in figures(judged, seconds):
+    for name, value in figures(judged, seconds, long):
         print(f"{name:44} {value}")
+    print()
+    print("\n".join(by_group(judged)))
+    print("\nthe commonest mistakes of intent")
+    print("\n".join(mistakes(judged)))
     return 0
 
 

@@ -1,7 +1,8 @@
-"""The last word of understanding: is this danger, and is the intent sure enough to act on.
+"""The last word of understanding: is this danger, was it meant as an exit, and is the intent sure enough to act on.
 
 safety.md: danger is found by rule (the gateway's fact) or by model, whichever is more worried. Two written
-thresholds: above the higher one the bell rings, between them one question is asked.
+thresholds: above the higher one the bell rings, between them one question is asked. An exit was obeyed at the door; what
+was almost one is met with "leave? send 0", but never where there may be danger.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.training_data.message import Message
+
+from safety.exit import suspects_exit
 
 ANSWERS = frozenset({"affirm", "deny", "unsure", "skip_question"})
 """Intents that answer the question that waits (domain.yml, slot ``answer``)."""
@@ -27,6 +30,11 @@ def alarm_of(by_rule: str, p_danger: float, asks_at: float, rings_at: float) -> 
     if by_rule == "now" or p_danger >= rings_at:
         return "now"
     return "maybe" if by_rule == "maybe" or p_danger >= asks_at else ""
+
+
+def _answers(message: Message) -> bool:
+    """Whether the whole message may be the answer to a question that waits (reader.py): then it is nothing else."""
+    return any(e["entity"] == "reply" and e["value"] != "other" for e in message.get("entities") or [])
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
@@ -62,6 +70,8 @@ class Alarm(GraphComponent):
             digit = next((e["value"] for e in message.get("entities") or [] if e["entity"] == "digit"), None)
             if digit is not None and digit > 0:  # a bare digit chooses; no model is asked
                 message.set("intent", {"name": "request_human" if digit == 9 else "show_menu", "confidence": 1.0}, True)
+            elif not alarm and not _answers(message) and suspects_exit(message.get("text") or ""):
+                message.set("intent", {"name": "exit_now", "confidence": 1.0}, add_to_output=True)  # asked, never obeyed
             elif intent.get("name") and intent["confidence"] < self._needed(intent["name"]):
                 message.set("intent", {"name": None, "confidence": intent["confidence"]}, add_to_output=True)
         return messages

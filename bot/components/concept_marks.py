@@ -23,6 +23,9 @@ FILES = Path(__file__).resolve().parents[2] / "nlu_data" / "concepts"
 _NEAR = 6
 """Words between two concepts that are still read together."""
 
+_MOST = 120
+"""Concepts of a message that are read together with what follows: the length of a very long one must not be its price."""
+
 _FEWEST = 3
 """Training messages a mark must be seen in: rarer ones would be learned by heart."""
 
@@ -74,7 +77,7 @@ class ConceptMarks:
     def _marks(self, text: str) -> set[str]:
         seen = concepts_in(fold(text), self._concepts)
         marks = {name for name, _ in seen}
-        for first, (name, at) in enumerate(seen):
+        for first, (name, at) in enumerate(seen[:_MOST]):
             for later, where in seen[first + 1 :]:
                 if where - at > _NEAR:
                     break

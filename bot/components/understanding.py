@@ -41,6 +41,7 @@ HARMS = (
 INTENTS, DIALECTS = "intents", "dialects"
 ELSEWHERE = "out_of_scope"
 _SURE_OF_FOREIGN = 0.6
+_SURE_OF_DIALECT = 0.55
 _FEWEST = 8  # examples a flag needs to be learned
 
 
@@ -133,7 +134,9 @@ class Understanding(GraphComponent):
         scores: dict[str, dict[str, float]] = {}
         readable = any(letter.isalpha() for letter in folded)  # a thousand digits or emoji say nothing a model has learned
         if readable and not bare_digit and learned.features is not None:
-            scores = learned.heads.score(*learned.features.active(text, folded), self._config["sharpness"])
+            columns, values = learned.features.active(text, folded)
+            if len(columns):  # with nothing learned in it only the intercepts would speak
+                scores = learned.heads.score(columns, values, self._config["sharpness"])
         if scores:
             if DANGER in scores:
                 scores[DANGER][DANGER] *= 1.0 - self._config["elsewhere"] * scores[INTENTS].get(ELSEWHERE, 0.0)
@@ -143,12 +146,14 @@ class Understanding(GraphComponent):
             flags = [flag for flag in FLAGS if flag in scores and scores[flag][flag] >= self._config["flag_threshold"]]
             if DIALECTS in scores:
                 message.set("dialects", scores[DIALECTS])  # for a second opinion (camel_dialect.py), if there is one
-                language, dialect = _variety(scores[DIALECTS], language)
+                language, dialect = _variety(scores[DIALECTS])
         if foreign_language(text):  # the models know a few words of it: what they are not sure of is noise
             language, dialect = "other", None
             ranking = ranking if ranking and ranking[0]["confidence"] >= _SURE_OF_FOREIGN else []
         elif plain_english(text):
             language, dialect = "en", None
+        elif script == "other":  # letters nobody here has learned: nothing but danger is read into what stands between them
+            language, dialect, ranking, flags = "other", None, [], []
         intent = ranking[0] if ranking else {"name": None, "confidence": 0.0}
         message.set("intent", dict(intent), add_to_output=True)
         message.set("intent_ranking", ranking, add_to_output=True)
@@ -186,7 +191,12 @@ def _notes(example: Message) -> dict[str, Any]:
     return {**(metadata.get("intent") or {}), **(metadata.get("example") or {})}
 
 
-def _variety(chances: dict[str, float], language: str) -> tuple[str, str | None]:
-    """Language and dialect of a message: English has no dialect, what is not English is Arabic here."""
+def _variety(chances: dict[str, float]) -> tuple[str, str | None]:
+    """Language and dialect of a message: English has no dialect, what is not English is Arabic here.
+
+    Where two varieties are about as likely none is named: plain Arabic is answered.
+    """
     dialect = max(chances, key=lambda name: chances[name])
-    return ("en", None) if dialect == "english" else ("ar" if language == "en" else language, dialect)
+    if dialect == "english":
+        return "en", None
+    return "ar", dialect if chances[dialect] >= _SURE_OF_DIALECT else None

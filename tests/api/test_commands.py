@@ -15,6 +15,7 @@ from api.commands import Asker, Done, carry_out, danger_command, wish_command
 from api.database import Database
 from api.handoffs.tables import KNOWN_REASONS, tickets
 from api.handoffs.tickets import NotATicket
+from safety.danger import FLAGS
 from tests.fixtures_line import handoff
 from tests.fixtures_staff import NOON, databases, new_id
 
@@ -112,6 +113,15 @@ def test_the_doors_own_commands_are_red_for_danger_and_a_wish_for_nine(database:
     assert ticket.band == "RED" and ticket.reasons == ("danger_rule",) and not ticket.wish
     (ticket,) = obey(database, wished).tickets
     assert ticket.band == "RED" and ticket.wish
+
+
+def test_danger_by_rule_puts_what_the_rules_saw_on_the_ticket_and_nothing_that_is_no_reason(database: Database) -> None:
+    (ticket,) = obey(database, danger_command("t" * 32, ("danger_now", "weapon", "canary-99"))).tickets
+    assert ticket.band == "RED" and ticket.reasons == ("danger_now", "danger_rule", "weapon")
+
+
+def test_every_flag_of_the_rules_is_a_reason_of_a_ticket() -> None:
+    assert set(FLAGS) <= KNOWN_REASONS
 
 
 def test_two_turns_of_one_person_have_different_commands() -> None:

@@ -239,3 +239,31 @@ def test_a_server_that_refuses_says_why_by_its_code(state: str, said: str) -> No
 
     assert why(sa.exc.ProgrammingError("SELECT hush", {}, Refused("hush"))).startswith(said)
     assert why(sa.exc.ArgumentError("hush")) == "it cannot be used as it is set (ArgumentError)"
+
+
+async def test_who_will_not_wait_is_told_that_it_takes_too_long(tmp_path: Path) -> None:
+    with databases("sqlite", tmp_path) as [opened]:
+        other = sqlite3.connect(opened.engine.url.database or "", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        with pytest.raises(DatabaseUnavailable, match="too_slow"):
+            await opened.write(insert("late"), 0.1)
+        assert time.monotonic() - began < 2
+        assert await opened.read(lambda c: 1, 0.5) == 1, "readers go on"
+        other.execute("ROLLBACK")
+        other.close()
+
+
+async def test_a_group_that_cannot_begin_fails_together_and_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with databases("sqlite", tmp_path) as [opened]:
+        await opened.write(insert("a"))
+        other = sqlite3.connect(opened.engine.url.database or "", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        waiting = [asyncio.create_task(opened.write(insert(str(n)))) for n in range(6)]
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+        assert all(isinstance(each, DatabaseUnavailable) for each in ended)
+        assert time.monotonic() - began < 14, "one wait for the first and one for the rest, not one each"
+        other.execute("ROLLBACK")
+        other.close()
+        assert await opened.write(insert("b")) == "b"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api.degraded import MENU, Static, answer_without_engine
+from api.scripts.segments import count_segments
 from tests.fixtures_line import shipped_release, state, words_of
 
 INSTRUMENTS = shipped_release().instruments
@@ -35,19 +36,126 @@ def names(static: Static) -> list[str]:
     return [reply.name for reply in static.replies]
 
 
-@pytest.mark.parametrize("words", ["مرحبا", "9", "1", "5", "جوزي بيضربني", "", "٩"])
-def test_before_the_good_time_there_is_the_opening_whatever_was_written(words: str) -> None:
-    static = answer(words, good_time=False)
-    assert names(static) == ["opening"] and not static.band
+class Newcomer:
+    """Somebody whose every message is answered without the engine."""
+
+    def __init__(self, **talk: Any) -> None:
+        self.kept: dict[str, Any] | None = {**state("opening", **talk), "requested": "reply"} if talk else None
+        self.good_time = False
+
+    def say(self, words: str, danger: str = "") -> Static:
+        static = answer_without_engine(INSTRUMENTS, self.kept, words, good_time=self.good_time, danger=danger)
+        self.kept, self.good_time = static.state, static.good_time
+        return static
+
+
+@pytest.mark.parametrize("words", ["مرحبا", "1", "نعم", "2", "5", "جوزي بيضربني", ""])
+def test_the_first_words_meet_the_opening_whatever_was_written(words: str) -> None:
+    newcomer = Newcomer()
+    static = newcomer.say(words)
+    assert names(static) == ["opening"] and not (static.band or static.effect or newcomer.good_time)
+    # the state the engine's own opening leaves
+    assert newcomer.kept == {
+        "version": 1, "loop": "opening", "requested": "reply", "slots": {"talk": {"stage": "opening"}},
+    }
+
+
+@pytest.mark.parametrize("yes", ["1", "١", "نعم", "اه", "ok", "yes please", "اه منيح، جوزي بيضربني"])
+def test_a_yes_after_the_opening_leads_on_to_the_menu(yes: str) -> None:
+    newcomer = Newcomer()
+    newcomer.say("مرحبا")
+    static = newcomer.say(yes)
+    assert names(static) == ["degraded_open"] and static.effect == "good_time" and newcomer.good_time
+    assert names(newcomer.say("6")) == ["ask_shelter"]
+    assert newcomer.say("9").wish
+
+
+def test_the_engine_that_is_back_finds_nobody_asked_about_the_phone_and_no_question_waiting() -> None:
+    newcomer = Newcomer()
+    newcomer.say("مرحبا")
+    newcomer.say("1")
+    assert newcomer.kept is not None
+    assert newcomer.kept == {
+        "version": 1, "loop": None, "requested": None, "slots": {"talk": {"stage": "phone", "pending": []}},
+    }
+
+
+@pytest.mark.parametrize("words", ["مرحبا", "5", "جوزي بيضربني", "شو؟", ""])
+def test_what_is_no_answer_to_the_opening_meets_it_again(words: str) -> None:
+    newcomer = Newcomer(stage="opening")
+    assert names(newcomer.say(words)) == ["opening"] and not newcomer.good_time
+    assert newcomer.say("1").good_time
+
+
+@pytest.mark.parametrize("no", ["2", "لا", "بعدين", "not now"])
+def test_a_no_is_met_with_a_neutral_word_and_a_new_opening_next_time(no: str) -> None:
+    newcomer = Newcomer(stage="opening")
+    static = newcomer.say(no)
+    assert names(static) == ["not_now"] and static.effect == "not_now" and not newcomer.good_time
+    assert names(newcomer.say("1")) == ["opening"]
+
+
+@pytest.mark.parametrize("nine", ["9", "٩", "تسعة"])
+@pytest.mark.parametrize("talk", [{}, {"stage": "opening"}, {"stage": "urgent", "told": ["urgent_check"]}])
+def test_nine_in_the_opening_is_a_wish_asked_for_once_and_told_of_once_it_is_a_good_time(
+    talk: dict[str, Any], nine: str
+) -> None:
+    newcomer = Newcomer(**talk)
+    static = newcomer.say(nine)
+    assert names(static) == ["opening"] and (static.band, static.reasons, static.wish) == ("UNKNOWN", ("wish",), True)
+    again = newcomer.say(nine)
+    assert names(again) == ["opening"] and not again.wish and not again.band
+    told = newcomer.say("1")
+    assert names(told) == ["request_human", "degraded_open"]
+    assert told.wish and told.band == "UNKNOWN", "written down again with what is said"
+
+
+def test_uncertain_danger_before_the_good_time_is_asked_about_neutrally_and_once() -> None:
+    newcomer = Newcomer()
+    assert names(newcomer.say("…", danger="maybe")) == ["urgent_check"]
+    assert newcomer.kept is not None and newcomer.kept["slots"]["talk"]["stage"] == "urgent"
+    assert names(newcomer.say("…", danger="maybe")) == ["opening"]
+
+
+@pytest.mark.parametrize(
+    ("said", "texts", "band"),
+    [
+        ("1", ["danger_bare", "opening"], "RED"), ("نعم", ["danger_bare", "opening"], "RED"),
+        ("3", ["danger_bare", "opening"], "HIGH"), ("ما بعرف", ["danger_bare", "opening"], "HIGH"),
+        ("2", ["opening"], ""), ("مرحبا", ["opening"], ""),
+    ],
+)
+def test_the_answer_to_the_urgent_question_is_scored_as_the_engine_does(said: str, texts: list[str], band: str) -> None:
+    newcomer = Newcomer()
+    newcomer.say("…", danger="maybe")
+    static = newcomer.say(said)
+    assert (names(static), static.band) == (texts, band) and not static.wish
+    assert names(newcomer.say("1")) == ["degraded_open"], "the opening was asked, and that is the answer to it"
+
+
+def test_nothing_of_an_opening_names_the_subject() -> None:
+    from api.scripts.required import NEUTRAL_TEXTS
+
+    said = {
+        name
+        for talk in ({}, {"stage": "opening"}, {"stage": "urgent", "told": ["urgent_check"]})
+        for words in ("1", "2", "3", "9", "5", "x y z")
+        for danger in ("", "maybe", "now")
+        for static in [Newcomer(**talk).say(words, danger)]
+        if not static.good_time
+        for name in names(static)
+    }
+    assert said == set(NEUTRAL_TEXTS)
 
 
 def test_an_unknown_stage_is_the_opening_too() -> None:
-    assert names(answer("9", begun=False)) == ["opening"]
+    assert names(answer("1", begun=False)) == ["opening"]
 
 
 def test_danger_before_the_good_time_is_the_bare_number_and_the_opening() -> None:
     static = answer("…", good_time=False, danger="now", begun=False)
     assert names(static) == ["danger_bare", "opening"] and static.band == "RED"
+    assert names(answer_without_engine(INSTRUMENTS, static.state, "1", good_time=False, danger="")) == ["degraded_open"]
 
 
 def test_danger_later_is_the_emergency_text_and_a_question_that_can_be_answered_without_the_engine() -> None:
@@ -92,6 +200,33 @@ def test_the_questions_go_on_to_their_end_without_the_engine() -> None:
     assert reply.name in ("degraded_open", "ticket_waiting")
     assert kept is not None and kept["slots"]["talk"]["pending"] == []
     assert len(seen) == len(set(seen)) > 10, "no question twice"
+
+
+def test_uncertain_danger_is_asked_about_once() -> None:
+    static = answer("…", danger="maybe")
+    assert names(static) == ["danger_check"] and not static.band
+    assert static.state["slots"]["talk"]["pending"] == ["choice", "danger_check"] and static.state["loop"] == "asking"
+    assert names(answer("…", danger="maybe", told=["danger_check"])) == ["degraded_open"]
+    assert names(answer("…", danger="maybe", told=["RED"])) == ["degraded_open"]
+
+
+def test_danger_in_this_minute_rings_and_who_does_not_know_never_counts_as_safe() -> None:
+    waits: dict[str, Any] = {"pending": ["choice", "danger_check"], "told": ["danger_check"]}
+    yes = answer("1", **waits)
+    assert names(yes) == ["danger_emergency"] and yes.band == "RED"
+    for words in ("3", "مش عارفة"):
+        unsure = answer(words, **waits)
+        assert names(unsure) == ["high_offer"] and (unsure.band, unsure.reasons) == ("HIGH", ("refused",))
+        assert answer_without_engine(INSTRUMENTS, unsure.state, "1", good_time=True, danger="").wish
+    assert names(answer("مرحبا", **waits)) == ["degraded_open"]
+
+
+def test_no_danger_now_leads_back_to_the_questions_where_they_were_agreed_to() -> None:
+    waits: dict[str, Any] = {"pending": ["choice", "danger_check"], "told": ["danger_check"]}
+    (question,) = answer("2", **waits).replies
+    assert question.values["item"] == "N1"
+    early = answer("2", **waits, stage="phone")
+    assert names(early) == ["degraded_open"] and early.state["loop"] is None
 
 
 def test_what_is_high_by_itself_opens_a_ticket_at_once() -> None:
@@ -141,5 +276,16 @@ def test_a_state_without_a_talk_still_gets_an_answer(slots: dict[str, Any], dang
 
 def test_every_text_it_can_name_exists() -> None:
     said = {*MENU.values(), "danger_emergency", "danger_bare", "opening", "request_human", "red_emergency",
-            "ticket_waiting", "degraded_open", "question"}
+            "ticket_waiting", "degraded_open", "question", "not_now", "urgent_check", "danger_check", "high_offer"}
     assert said <= set(shipped_release().texts)
+
+
+@pytest.mark.parametrize("variant", ["lev", "gulf", "msa", "en"])
+def test_the_menu_tells_the_emergency_number_in_two_parts_at_most(variant: str) -> None:
+    # safety.md: "with the country's emergency number once it is a good time"
+    assert "911" in words_of("degraded_open", variant)
+    assert "999" in words_of("degraded_open", variant, country="AE")
+    without = words_of("degraded_open", variant, country="AE", channel="sms")
+    assert "999" not in without and ("الطوارئ" in without or "emergency" in without)
+    for country in ("JO", "QA", "BH", "AE", "XX"):
+        assert count_segments(words_of("degraded_open", variant, country=country, channel="sms")).parts <= 2

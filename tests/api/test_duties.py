@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from api.channels.twilio import erasure
+from api.channels.twilio.client import ProviderRefused, Reason
 from api.conversations import owed
+from api.conversations.store import StoreUnavailable
 from api.conversations.tombstones import defer_wipe
 from api.database import DatabaseUnavailable
 from api.duties import Duties
@@ -179,3 +181,53 @@ async def test_who_waits_is_counted_by_band(rig: Rig) -> None:
     await rig.database.write(lambda c: claims.claim(c, ticket.id, staff="s1", now=rig.clock()))
     await duties_of(rig).measure()
     assert waiting()["RED"] == 0
+
+
+async def test_what_is_owed_waits_while_nobody_can_tell_who_has_left(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="hams") as folder:
+        server = start_redis(Path(folder))
+        async with rig_on(server, tmp_path) as rig:
+            await owe(rig)
+            rig.clock.now += owed.GRACE_S
+            server.kill()
+            with pytest.raises(StoreUnavailable):
+                await duties_of(rig).say_what_is_owed()
+            assert await rig.debts() == 1
+
+
+async def test_what_the_provider_would_not_take_stays_owed_for_its_ten_minutes(rig: Rig) -> None:
+    await owe(rig)
+    rig.clock.now += owed.GRACE_S
+    rig.provider.refuse = ProviderRefused(Reason.SLOW_DOWN, status=429)
+    await duties_of(rig).say_what_is_owed()
+    assert await rig.debts() == 1
+    rig.provider.refuse = None
+    await duties_of(rig).say_what_is_owed()
+    assert rig.provider.bodies == [words_of("write_again", channel="sms")] and await rig.debts() == 0
+
+
+async def test_put_back_it_is_owed_no_longer_than_ten_minutes_from_the_message(rig: Rig) -> None:
+    await owe(rig)
+    rig.clock.now += 9 * 60
+    rig.provider.refuse = ProviderRefused(Reason.SLOW_DOWN, status=429)
+    await duties_of(rig).say_what_is_owed()
+    rig.provider.refuse = None
+    rig.clock.now += 61
+    await duties_of(rig).say_what_is_owed()
+    assert rig.provider.sent == [] and await rig.debts() == 0
+
+
+async def test_tickets_of_who_has_left_end_though_nobody_wrote_it_down(rig: Rig) -> None:
+    left, stays = "1" * 32, "2" * 32
+    for person in (left, stays):
+        made = wish(person, band="RED", generation=0)
+        await rig.database.write(lambda c, made=made: open_handoff(c, made, new_id=new_id(), now=rig.clock()))
+    await owe(rig)
+    await rig.store.exit(left, "")
+    await rig.store.exit(PERSON, "")
+    await duties_of(rig).end_what_was_left()
+    assert {ticket.person: ticket.state for ticket in await rig.tickets()} == {left: "left", stays: "queued"}
+    again = wish(left, band="RED", generation=await rig.store.generation(left))
+    await rig.database.write(lambda c: open_handoff(c, again, new_id=new_id(), now=rig.clock()))
+    await duties_of(rig).end_what_was_left()
+    assert sorted(ticket.state for ticket in await rig.tickets() if ticket.person == left) == ["left", "queued"]

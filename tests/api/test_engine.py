@@ -15,6 +15,7 @@ from aiohttp import web
 
 from api.engine import EngineClient, EngineUnavailable, Reply
 from safety.message_text import MessageText
+from tests.fixtures_staff import Clock
 
 HEARD = {"intent": "greet", "confidence": 0.9, "flags": None, "dialect": "gulf", "script": "arabic", "language": "ar",
          "p_danger": 0.1, "alarm": None}
@@ -161,3 +162,100 @@ async def test_understanding_is_a_call_of_its_own(engine: Engine) -> None:
 async def test_many_turns_at_once_share_the_socket(engine: Engine) -> None:
     run: Callable[[], Awaitable[Any]] = lambda: engine.client.turn(None, WORDS, FACTS)  # noqa: E731
     assert len(await asyncio.gather(*(run() for _ in range(100)))) == 100
+
+
+# --- an engine that hangs ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.engine._TURN_SECONDS", 0.15)
+
+
+async def fails(client: EngineClient, facts: dict[str, Any] = FACTS) -> str:
+    """How a turn fails."""
+    with pytest.raises(EngineUnavailable) as caught:
+        await client.turn(None, WORDS, facts)
+    return caught.value.code
+
+
+@pytest.fixture
+async def hung(engine: Engine, impatient: None) -> tuple[Engine, EngineClient, Clock]:
+    """An engine that has just kept two messages waiting in vain."""
+    clock = Clock()
+    client = EngineClient(engine.socket, lambda _: {}, clock)
+    engine.answers = [1.0, 1.0]
+    assert [await fails(client) for _ in range(2)] == ["TimeoutError"] * 2
+    engine.asked.clear()
+    return engine, client, clock
+
+
+async def test_after_two_timeouts_in_a_row_nobody_waits_for_the_engine(hung: tuple[Engine, EngineClient, Clock]) -> None:
+    engine, client, clock = hung
+    clock.now += 1.9
+    async with asyncio.timeout(0.1):
+        assert {await fails(client) for _ in range(20)} == {"resting"}
+        assert not await client.ready()
+        with pytest.raises(EngineUnavailable, match=r"^resting$"):
+            await client.understand(WORDS)
+    assert engine.asked == []
+    await client.close()
+
+
+async def test_after_two_seconds_one_call_looks_and_the_others_still_do_not_wait(
+    hung: tuple[Engine, EngineClient, Clock],
+) -> None:
+    engine, client, clock = hung
+    clock.now += 2.1
+    engine.answers = [1.0]
+    assert sorted(await asyncio.gather(*(fails(client) for _ in range(5)))) == ["TimeoutError", *["resting"] * 4]
+    assert len(engine.asked) == 1 and await fails(client) == "resting", "and the two seconds begin anew"
+    await client.close()
+
+
+async def test_an_engine_that_answers_again_is_asked_by_everybody_again(hung: tuple[Engine, EngineClient, Clock]) -> None:
+    engine, client, clock = hung
+    clock.now += 2.1
+    engine.answers = [(500, {"code": "turn_failed"})]  # what fails does not hang
+    assert await fails(client) == "turn_failed"
+    await asyncio.gather(*(client.turn(None, WORDS, FACTS) for _ in range(5)))
+    engine.answers = [1.0]
+    assert await fails(client) == "TimeoutError"
+    await client.turn(None, WORDS, FACTS)
+    await client.close()
+
+
+async def test_who_was_to_look_and_went_away_leaves_it_to_the_next(hung: tuple[Engine, EngineClient, Clock]) -> None:
+    engine, client, clock = hung
+    clock.now += 2.1
+    engine.answers = [1.0]
+    looking = asyncio.create_task(client.turn(None, WORDS, FACTS))
+    await asyncio.sleep(0.05)
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+    await client.turn(None, WORDS, FACTS)
+    await client.close()
+
+
+async def test_timeouts_that_are_not_in_a_row_are_only_slow_turns(engine: Engine, impatient: None) -> None:
+    for _ in range(3):
+        engine.answers = [1.0]
+        assert await fails(engine.client) == "TimeoutError"
+        await engine.client.turn(None, WORDS, FACTS)
+
+
+async def test_an_engine_that_is_down_is_asked_each_time_since_that_costs_nothing(engine: Engine) -> None:
+    gone = EngineClient(engine.socket.with_name("none.sock"), lambda _: {})
+    assert "resting" not in [await fails(gone) for _ in range(5)]
+    await gone.close()
+
+
+async def test_danger_by_rule_waits_less(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from api import engine as module
+
+    assert module._DANGER_SECONDS <= 1.5
+    monkeypatch.setattr(module, "_DANGER_SECONDS", 0.1)
+    engine.answers = [0.5, 0.5]
+    assert await fails(engine.client, FACTS | {"danger": "now"}) == "TimeoutError"
+    await engine.client.turn(None, WORDS, FACTS | {"danger": "maybe"})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from api.conversations.store import StoreUnavailable
 from api.database import Database, DatabaseUnavailable
 from api.handoffs import claims
 from api.handoffs.addresses import ReplyAddresses
+from api.handoffs.relay import MOST_WAITING
 from api.handoffs.tickets import OpenHandoff, Ticket, note_answered, note_introduced, open_handoff
 from api.record import IDLE_CLOSES_S, Record
 from safety.folding import fold
@@ -81,15 +83,24 @@ class Broken:
         self.real = real
         self.away = True
 
-    async def write(self, act: Any) -> Any:
+    async def write(self, act: Any, within_s: float | None = None) -> Any:
         if self.away:
             raise DatabaseUnavailable("OperationalError")
-        return await self.real.write(act)
+        return await self.real.write(act, within_s)
 
-    async def read(self, ask: Any) -> Any:
+    async def read(self, ask: Any, within_s: float | None = None) -> Any:
         if self.away:
             raise DatabaseUnavailable("OperationalError")
-        return await self.real.read(ask)
+        return await self.real.read(ask, within_s)
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    """Wait two seconds at most."""
+    for _ in range(100):
+        if await true():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it never came true")
 
 
 # --- an ordinary message ----------------------------------------------------------------------------------------------
@@ -243,6 +254,18 @@ async def test_a_flood_is_told_once_and_then_met_with_silence(rig: Rig) -> None:
     assert await rig.debts() == 0
 
 
+async def test_after_a_flood_and_an_exit_the_number_is_a_strangers(rig: Rig) -> None:
+    for n in range(30):
+        await rig.say(f"سطر {n}")
+    await rig.say("0")
+    for n in range(30):
+        assert await rig.say(f"سطر {n}") == "quiet"
+    rig.provider.sent.clear()
+    await rig.wait(11)
+    assert await rig.say("مرحبا") == "answered"
+    assert rig.provider.bodies == [words_of("opening")]
+
+
 async def test_danger_is_heard_above_every_limit(rig: Rig) -> None:
     for n in range(30):
         await rig.say(f"سطر {n}")
@@ -257,7 +280,7 @@ async def test_danger_by_rule_is_told_to_the_engine_and_committed_whatever_the_e
     await rig.say(DANGER)
     assert rig.engine.asked[0][2]["danger"] == "now"
     (ticket,) = await rig.tickets()
-    assert (ticket.band, ticket.reasons, ticket.state) == ("RED", ("danger_rule",), "queued")
+    assert (ticket.band, ticket.reasons, ticket.state) == ("RED", ("danger_now", "danger_rule", "threat_to_kill", "weapon"), "queued")
     await rig.say(MAYBE)
     assert rig.engine.asked[1][2]["danger"] == "maybe"
 
@@ -395,6 +418,54 @@ async def test_without_the_engine_nine_is_a_person_and_the_state_is_kept(rig: Ri
     assert (await record_of(rig)).engine == state("asking")
 
 
+async def test_without_the_engine_a_newcomer_gets_past_the_opening_to_a_person(rig: Rig) -> None:
+    rig.engine.down = True
+    for words in ("مرحبا", "1", "6", "9"):
+        assert await rig.say(words) == "degraded"
+    assert rig.provider.bodies == [words_of(n) for n in ("opening", "degraded_open", "ask_shelter", "request_human")]
+    assert "911" in rig.provider.bodies[1]
+    (ticket,) = await rig.tickets()
+    assert ticket.wish and (await record_of(rig)).good_time
+    rig.engine.down = False
+    rig.engine.outcomes = [turn("ticket_waiting", loop=None)]
+    assert await rig.say("في حدا؟") == "answered"
+    kept = rig.engine.asked[-1][0]
+    assert kept is not None and (kept["version"], kept["loop"], kept["slots"]["talk"]["stage"]) == (1, None, "phone")
+
+
+async def test_without_the_engine_nine_in_the_opening_opens_a_ticket_and_not_now_is_told_to_its_counsellor(rig: Rig) -> None:
+    rig.engine.down = True
+    await rig.say("مرحبا")
+    await rig.say("9")
+    assert rig.provider.bodies == [words_of("opening")] * 2, "nothing shows what was asked for"
+    (ticket,) = await rig.tickets()
+    assert ticket.wish and ticket.priority == "P2" and not ticket.not_now
+    await rig.say("2")
+    assert rig.provider.bodies[-1] == words_of("not_now") and (await rig.tickets())[0].not_now
+    await rig.say("مرحبا")
+    await rig.say("نعم")
+    assert rig.provider.bodies[-1] == words_of("request_human") + "\n\n" + words_of("degraded_open")
+    (ticket,) = await rig.tickets()
+    assert not ticket.not_now
+
+
+async def test_without_the_engine_uncertain_danger_leads_to_one_question(rig: Rig) -> None:
+    rig.engine.down = True
+    await rig.say(MAYBE)
+    assert rig.provider.bodies == [words_of("urgent_check")] and await rig.tickets() == []
+    await rig.say("1")
+    assert rig.provider.bodies[-1] == "911\n\n" + words_of("opening")
+    assert [ticket.band for ticket in await rig.tickets()] == ["RED"]
+
+
+async def test_without_engine_and_database_nobody_is_told_that_a_person_was_asked_for(rig: Rig) -> None:
+    rig.deps.database = Broken(rig.database)  # type: ignore[assignment]
+    rig.engine.down = True
+    for words in ("مرحبا", "9", "1"):
+        await rig.say(words)
+    assert rig.provider.bodies == [words_of("opening")] * 2 + [words_of("degraded_open")]
+
+
 async def test_without_the_database_a_person_is_still_answered(rig: Rig) -> None:
     rig.deps.database = Broken(rig.database)  # type: ignore[assignment]
     assert await rig.say("مرحبا") == "answered"
@@ -431,10 +502,82 @@ async def test_a_ticket_the_database_could_not_take_is_written_with_the_next_mes
     assert (await record_of(rig)).undone == []
 
 
+async def test_a_ticket_the_database_could_not_take_is_written_though_the_person_writes_no_more(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.inbound._AGAIN_S", (0.02,))
+    broken = Broken(rig.database)
+    rig.deps.database = broken  # type: ignore[assignment]
+    rig.engine.outcomes = [turn("danger_bare", "opening", loop="opening")]
+    await rig.say(DANGER)
+    broken.away = False
+
+    async def flagged() -> bool:
+        return [ticket.band for ticket in await rig.tickets()] == ["RED"]
+
+    await until(flagged)
+    await rig.say("الو")
+    assert len(await rig.tickets()) == 1, "the command came again with the next message, and was obeyed already"
+
+
+async def test_who_left_before_the_database_came_back_is_not_flagged_afterwards(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.inbound._AGAIN_S", (0.05,))
+    broken = Broken(rig.database)
+    rig.deps.database = broken  # type: ignore[assignment]
+    rig.engine.outcomes = [turn("danger_bare", "opening", loop="opening")]
+    await rig.say(DANGER)
+    await rig.say("0")
+    broken.away = False
+    await asyncio.sleep(0.3)
+    assert await rig.tickets() == [] and not rig.line._unwritten
+
+
+async def test_sids_the_database_would_not_take_are_remembered(rig: Rig) -> None:
+    rig.deps.database = Broken(rig.database)  # type: ignore[assignment]
+    message = rig.message("مرحبا")
+    await rig.line.receive(message)
+    assert {copy.sid for copy in rig.eraser.kept} == {message.sid, rig.provider.sent[0]["sid"]}
+
+
+async def test_a_database_that_says_nothing_counts_as_away(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.inbound._WRITTEN_WITHIN_S", 0.1)
+    monkeypatch.setattr("api.inbound._AGAIN_S", (0.02,))
+    rig.engine.outcomes = [turn("danger_bare", "opening", loop="opening")]
+    other = sqlite3.connect(rig.database.engine.url.database or "", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # somebody holds the file
+    began = asyncio.get_running_loop().time()
+    assert await rig.say(DANGER) == "answered"
+    assert asyncio.get_running_loop().time() - began < 2
+    assert rig.provider.bodies[0].startswith("911")
+    other.execute("ROLLBACK")
+    other.close()
+
+    async def flagged() -> bool:
+        return [ticket.band for ticket in await rig.tickets()] == ["RED"]
+
+    await until(flagged)
+
+
+async def test_an_exit_whose_gateway_died_before_the_database_heard_is_made_good_by_its_second_delivery(rig: Rig) -> None:
+    await claimed(rig, "RED")
+    leaving = rig.message("0")
+    await rig.wait(5)
+    working, rig.deps.database = rig.deps.database, Broken(rig.database)  # type: ignore[assignment]
+    await rig.line.receive(leaving)
+    for task in rig.line._unwritten:
+        task.cancel()  # as the death of the process would
+    rig.deps.database = working
+    assert (await rig.tickets())[0].state == "claimed"
+    assert await rig.line.receive(leaving) == "duplicate"
+    assert (await rig.tickets())[0].state == "left"
+
+
 async def test_an_exit_without_the_database_is_written_down_when_it_is_back(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.inbound._LEAVE_AGAIN_S", (0.02,))
+    monkeypatch.setattr("api.inbound._AGAIN_S", (0.02,))
     await claimed(rig)
     broken = Broken(rig.database)
     rig.deps.database = broken  # type: ignore[assignment]
@@ -748,9 +891,25 @@ async def test_between_claim_and_first_message_nobody_is_told_that_nobody_came(r
 
 async def test_too_many_lines_to_a_counsellor_still_reach_them(rig: Rig) -> None:
     ticket = await claimed(rig)
-    outcomes = [await rig.say(f"سطر {number}") for number in range(20)]
-    assert set(outcomes) == {"relayed"} and len(await rig.relay.waiting(ticket.id)) == 20
+    outcomes = [await rig.say(f"سطر {number}") for number in range(40)]
+    assert set(outcomes) == {"relayed"} and len(await rig.relay.waiting(ticket.id)) == 40
     assert rig.provider.sent == []
+
+
+async def test_above_the_limit_the_words_reach_who_has_claimed_and_not_yet_written(rig: Rig) -> None:
+    ticket = await claimed(rig, answered=False)
+    for number in range(30):
+        await rig.say(f"سطر {number}")
+    assert [words.text.reveal() for words in await rig.relay.waiting(ticket.id) if words.text] == [f"سطر {n}" for n in range(30)]
+    assert words_of("too_fast") not in rig.provider.bodies
+
+
+async def test_what_the_relay_will_not_hold_is_said_to_be_unseen_once_a_minute(rig: Rig) -> None:
+    ticket = await claimed(rig)
+    for number in range(MOST_WAITING + 10):
+        await rig.say(f"سطر {number}")
+    assert len(await rig.relay.waiting(ticket.id)) == MOST_WAITING
+    assert rig.provider.bodies == [words_of("live_not_shown")]
 
 
 async def test_who_writes_too_fast_is_told_so_in_their_own_wording(rig: Rig) -> None:
@@ -852,6 +1011,20 @@ async def test_delete_my_data_withdraws_the_ticket_and_voids_the_safe_word(rig: 
     )
     assert recognised is None
     assert rig.provider.bodies[-1] == words_of("delete_my_data_done")
+
+
+async def test_who_holds_the_phone_after_an_exit_cannot_take_the_flag_away(rig: Rig) -> None:
+    rig.engine.outcomes = [turn("danger_bare", "opening", loop="opening")]
+    await rig.say(DANGER)
+    await rig.say("0")
+    await rig.wait(60)
+    rig.engine.outcomes = [
+        turn("delete_my_data_done", commands=[{"id": "f2", "kind": "forget"}]),
+        turn("cancel_handoff", commands=[{"id": "w2", "kind": "withdraw_handoff"}]),
+    ]
+    await rig.say("امسحوا بياناتي")
+    await rig.say("ما بدي حدا")
+    assert [ticket.state for ticket in await rig.tickets()] == ["left"]
 
 
 async def test_the_providers_words_opt_out_and_in(rig: Rig) -> None:

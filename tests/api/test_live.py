@@ -42,7 +42,7 @@ async def rig(server: RedisServer, tmp_path: Path) -> AsyncIterator[Rig]:
 @pytest.fixture
 def outbox(rig: Rig) -> CounsellorOutbox:
     return CounsellorOutbox(
-        rig.deps.outbox, rig.database, ReplyAddresses(rig.keys), rig.deps.releases, rig.clock, production=False
+        rig.deps.outbox, rig.database, ReplyAddresses(rig.keys), rig.deps.releases, rig.clock, production=False, keep=rig.eraser.keep,
     )
 
 

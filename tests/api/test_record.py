@@ -36,6 +36,16 @@ def test_the_first_longer_message_settles_the_dialect_for_the_talk() -> None:
     assert heard == ["", "levantine", "levantine", "gulf", "gulf", "gulf"]
 
 
+def test_what_a_short_message_seemed_to_be_does_not_hold_against_longer_english() -> None:
+    record = Record()
+    record.hear("gulf", "ar", 2)
+    record.hear(None, "en", 6)
+    assert (record.dialect, record.language) == ("", "en")
+    record.hear("levantine", "ar", 7)
+    record.hear(None, "en", 6)
+    assert record.dialect == "levantine", "settled: no flipping"
+
+
 def test_a_longer_message_in_another_language_changes_the_language_a_single_word_does_not() -> None:
     record = Record()
     heard = []

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,7 @@ import pytest
 from api.settings import load_settings
 from api.supervisor import (
     CannotStart,
+    Question,
     addresses,
     answers,
     bind,
@@ -33,13 +35,33 @@ ROOT = Path(__file__).resolve().parents[2]
 DRIVER = """
 import sys, time
 from pathlib import Path
-from api.supervisor import CannotStart, Part, harden_this_process, supervise
+from api import supervisor
+from api.supervisor import CannotStart, Part, Question, harden_this_process, supervise
 harden_this_process()
+supervisor._PULSE = 0.3
 folder = Path(sys.argv[1])
 def part(name, body, needs="", ready=None):
     code = f"import os, signal, sys, time\\nfrom pathlib import Path\\nfolder = Path({str(folder)!r})\\nname = {name!r}\\n{body}"
     mark = folder / (name + ".up")
-    return Part(name, (sys.executable, "-c", code), {"PATH": "/usr/bin:/bin"}, ready or mark.exists, needs=needs)
+    pulse = (lambda: Question(str(folder / (name + ".sock")), "/ready")) if "serve" in body else None
+    return Part(name, (sys.executable, "-c", code), {"PATH": "/usr/bin:/bin"}, ready or mark.exists, needs=needs, pulse=pulse)
+SERVE = '''
+import contextlib, socket
+def serve(seconds=0.0):
+    door = socket.socket(socket.AF_UNIX)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(folder / (name + '.sock'))
+    door.bind(str(folder / (name + '.sock')))
+    door.listen(8)
+    (folder / (name + '.up')).write_text(str(os.getpid()))
+    while True:
+        line, _ = door.accept()
+        line.recv(1000)
+        time.sleep(seconds)
+        with contextlib.suppress(OSError):
+            line.sendall(b'HTTP/1.1 200 OK' + bytes((13, 10, 13, 10)))
+        line.close()
+'''
 RUN = "(folder / (name + '.up')).write_text(str(os.getpid()))\\ntime.sleep(300)"
 def say(line): print(line, flush=True)
 try:
@@ -139,6 +161,59 @@ def test_a_part_that_dies_is_started_again_and_the_others_are_left_alone(drive, 
     assert two.is_running() and part_process(tmp_path, "two").pid == two.pid
 
 
+def test_a_part_that_hangs_is_replaced_and_the_others_are_left_alone(drive, tmp_path: Path) -> None:
+    supervisor = drive("part('one', SERVE + 'serve()'), part('two', SERVE + 'serve()'), part('mute', RUN)")
+    line_of(supervisor, "ready")
+    one, others = part_process(tmp_path, "one"), [part_process(tmp_path, name) for name in ("two", "mute")]
+    began = time.monotonic()
+    one.send_signal(signal.SIGSTOP)  # its socket still takes connections, as that of a process that hangs does
+    again = part_process(tmp_path, "one", not_this=one.pid)
+    assert time.monotonic() - began > 0.3 * 2, "three questions, and time for each"
+    assert line_of(supervisor, "the one") == "the one does not answer; ending it"
+    assert line_of(supervisor, "the one") == "the one stopped (signal 9); starting it again in 0.2 s"
+    line_of(supervisor, "the one is back")
+    time.sleep(1.5)
+    assert again.is_running() and all(other.is_running() for other in others)
+    again.send_signal(signal.SIGSTOP)
+    part_process(tmp_path, "one", not_this=again.pid)
+
+
+def test_a_part_that_hangs_holds_up_neither_the_others_nor_the_end(drive, tmp_path: Path) -> None:
+    supervisor = drive("part('one', SERVE + 'serve()'), part('two', RUN)")
+    line_of(supervisor, "ready")
+    one, two = part_process(tmp_path, "one"), part_process(tmp_path, "two")
+    one.send_signal(signal.SIGSTOP)
+    two.kill()
+    part_process(tmp_path, "two", not_this=two.pid)
+    supervisor.terminate()
+    assert supervisor.wait(12) == 0 and gone(one)
+
+
+def test_a_part_that_stands_still_for_a_moment_or_is_slow_is_left_alone(drive, tmp_path: Path) -> None:
+    supervisor = drive("part('one', SERVE + 'serve()'), part('slow', SERVE + 'serve(0.2)')")
+    line_of(supervisor, "ready")
+    one, slow = part_process(tmp_path, "one"), part_process(tmp_path, "slow")
+    for _ in range(3):
+        one.send_signal(signal.SIGSTOP)
+        time.sleep(0.4)
+        one.send_signal(signal.SIGCONT)
+        time.sleep(0.7)
+    assert one.is_running() and part_process(tmp_path, "one").pid == one.pid
+    assert slow.is_running() and part_process(tmp_path, "slow").pid == slow.pid
+
+
+def test_a_part_that_takes_long_to_start_does_not_hang(drive, tmp_path: Path) -> None:
+    late = "(folder / 'again').exists() and time.sleep(2)\n(folder / 'again').touch()\n"
+    ready = "lambda: supervisor.answers(str(folder / 'one.sock'), '/ready', timeout=0.2)"
+    supervisor = drive(f"part('one', SERVE + {late!r} + 'serve()', ready={ready})")
+    line_of(supervisor, "ready")
+    one = part_process(tmp_path, "one")
+    one.kill()
+    assert line_of(supervisor, "the one") == "the one stopped (signal 9); starting it again in 0.2 s"
+    assert line_of(supervisor, "the one") == "the one is back", "longer than three questions would take"
+    part_process(tmp_path, "one", not_this=one.pid)
+
+
 def test_a_part_that_ignores_the_signal_is_killed(drive, tmp_path: Path) -> None:
     deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     impatient = "__import__('api.supervisor').supervisor.__dict__.update(_PATIENCE=0.5)"
@@ -220,6 +295,28 @@ def test_ready_means_an_answer_of_200_and_nothing_else() -> None:
             thread.start()
             assert answers(("127.0.0.1", server.getsockname()[1]), "/readyz") is ready
             thread.join()
+
+
+def test_engine_and_gateway_are_asked_whether_they_live_and_nothing_waits_for_the_answer(tmp_path: Path) -> None:
+    settings = load_settings({"HAMS_VAR": str(tmp_path / "var")}, ROOT)
+    with bind("127.0.0.1", 0) as listener:
+        settings = replace(settings, port=listener.getsockname()[1])
+        parts = {part.name: part for part in product(settings, Path("/model"), listener, {"PATH": "/bin"})}
+        assert {name for name, part in parts.items() if part.pulse} == {"engine", "gateway"}
+        ask = parts["gateway"].pulse
+        assert ask is not None
+        began = time.monotonic()
+        question = ask()
+        assert not question.answered() and time.monotonic() - began < 0.5
+        with listener.accept()[0] as connection:
+            assert connection.recv(1000).startswith(b"GET /healthz HTTP/1.1\r\n"), "/readyz waits for other parts"
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        time.sleep(0.05)
+        assert question.answered()
+        question.close()
+    nobody = Question(str(settings.engine_socket), "/ready")
+    assert not nobody.answered()
+    nobody.close()
 
 
 def test_the_engine_is_given_no_secret() -> None:

@@ -330,6 +330,30 @@ async def test_an_exit_the_table_does_not_show_yet_is_refused_by_the_outbox(line
     assert answer.json() == {"seq": 1, "state": "refused"}
 
 
+@pytest.mark.parametrize("state", [SendState.REFUSED, SendState.FAILED])
+async def test_a_first_message_that_did_not_go_out_silences_no_bot(line: Line, state: SendState) -> None:
+    client = await line.signed_in("salma")
+    ticket = await line.flag(band="RED")
+    await client.post(f"handoffs/{ticket.id}/claim")
+
+    async def now() -> Ticket:
+        found = await line.deps.database.read(lambda c: find(c, ticket.id))
+        assert found is not None
+        return found
+
+    before = await now()
+    line.outbox.state = state
+    await client.post(f"handoffs/{ticket.id}/messages", json={"text": "x"})
+    after = await now()
+    assert not after.talking and after.introduced == before.introduced
+    line.outbox.state = SendState.SENT
+    await client.post(f"handoffs/{ticket.id}/messages", json={"text": "x"})
+    assert (await now()).talking
+    line.outbox.state = state  # a later one that fails takes nothing back
+    await client.post(f"handoffs/{ticket.id}/messages", json={"text": "x"})
+    assert (await now()).talking
+
+
 async def test_a_transfer_goes_to_a_colleague_or_a_staffed_desk(line: Line) -> None:
     salma, huda = await line.signed_in("salma"), await line.signed_in("huda", desks=("doha",))
     await line.signed_in("editor1", "editor")

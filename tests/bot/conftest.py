@@ -1,4 +1,4 @@
-"""A real trained model behind the engine: ``HAMS_TEST_MODEL``, or the newest under ``var/models``."""
+"""A real trained model behind the engine: ``HAMS_TEST_MODEL``, or that of the present data under ``var/models``."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from api.cli.model import model_path
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
 def model() -> Path:
     given = os.environ.get("HAMS_TEST_MODEL")
-    found = [Path(given)] if given else sorted((ROOT / "var" / "models").glob("*.tar.gz"), key=lambda p: p.stat().st_mtime)
-    assert found, "train a model first: ./hams train"
-    return found[-1]
+    found = Path(given) if given else model_path(ROOT / "var")
+    assert found.exists(), "train a model first: ./hams train"
+    return found
 
 
 @pytest.fixture(scope="session")

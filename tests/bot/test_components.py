@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from rasa.shared.nlu.training_data.message import Message
 
 from actions.directory import RELEASES
-from bot.components.alarm import alarm_of
+from bot.components.alarm import Alarm, alarm_of
 from bot.components.normaliser import normalise
 from bot.components.places import place_in
 from bot.components.reader import read, wanted_language
@@ -59,6 +60,32 @@ def test_ok_is_no_answer_to_a_question_of_fact() -> None:
 )
 def test_the_more_worried_of_rule_and_model_decides(by_rule: str, p: float, alarm: str) -> None:
     assert alarm_of(by_rule, p, asks_at=0.35, rings_at=0.75) == alarm
+
+
+def _last_word(text: str, p_danger: float = 0.0, by_rule: str = "", intent: str = "ask_safety_plan") -> Message:
+    message = Message({"text": text, "metadata": {"danger": by_rule}, "p_danger": p_danger, "intent": {"name": intent, "confidence": 0.9}})
+    message.set("entities", read(text, normalise(text), RELEASES.instruments("").words))
+    return Alarm(Alarm.get_default_config()).process([message])[0]
+
+
+@pytest.mark.parametrize("text", ["خروج يا اخي", "بدي اطلع من الشات", "how do i leave the chat", "اخرج الحين"])
+def test_a_suspected_exit_is_asked_about_but_never_where_there_may_be_danger(text: str) -> None:
+    assert _last_word(text).get("intent") == {"name": "exit_now", "confidence": 1.0}
+    assert _last_word(text).get("alarm") == ""
+    for worried in (_last_word(text, p_danger=0.2), _last_word(text, p_danger=0.9), _last_word(text, by_rule="now"), _last_word(text, by_rule="maybe")):
+        assert worried.get("alarm") and worried.get("intent")["name"] == "ask_safety_plan"
+
+
+@pytest.mark.parametrize("text", ["لا", "اي والله", "مدري", "تمام", "بعدين", "9", "بدي اطلع", "وقف هلق", "delete this chat", "كيف امسح المحادثة", "😀", ""])
+def test_an_answer_and_anything_else_keeps_what_was_understood(text: str) -> None:
+    assert _last_word(text).get("intent")["name"] != "exit_now"
+
+
+def test_a_word_that_answers_is_an_answer_even_where_it_would_be_suspected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.components.alarm.suspects_exit", lambda _text: True)
+    assert _last_word("لا", intent="deny").get("intent")["name"] == "deny"
+    assert _last_word("2").get("intent")["name"] == "show_menu"
+    assert _last_word("كيف الطقس").get("intent")["name"] == "exit_now"
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,15 @@ def test_anything_at_all_is_understood_somehow(engine: Engine, text: str) -> Non
     assert understood["language"] in ("ar", "en", "other")
 
 
+@pytest.mark.parametrize("text", ["漢字漢字", "привет помогите", "עזרה בבקשה", "আমাকে বাঁচান", "βοήθεια σας παρακαλώ"])
+def test_letters_nobody_learned_say_nothing(engine: Engine, text: str) -> None:
+    understood = asyncio.run(engine.understand(text))
+    assert (understood["intent"], understood["confidence"]) == ("out_of_scope", 0.0)
+    assert understood["dialect"] is None and understood["flags"] == [] and understood["alarm"] == ""
+    state = talk(engine, "مرحبا", "1", "2", "1")[-1].state
+    assert names(talk(engine, text, state=state)[-1])
+
+
 @pytest.mark.parametrize("hello", ["هلا", "هلا والله", "مرحبا", "السلام عليكم", "hi", "salam", "شكرا", "يسلمو"])
 def test_a_plain_greeting_raises_no_suspicion(engine: Engine, hello: str) -> None:
     outcome = talk(engine, hello)[0]
@@ -277,6 +286,31 @@ def test_who_hurts_others_is_heard_asked_and_offered_a_person(engine: Engine, wo
     assert "person_offer" in [name for outcome in outcomes for name in names(outcome)]
 
 
+@pytest.mark.parametrize("words", ["خروج يا اخي", "exit it", "i want leave chat", "الخروج لو سمحت"])
+def test_what_was_almost_an_exit_is_asked_about_and_the_question_waits_on(engine: Engine, words: str) -> None:
+    menu = talk(engine, "مرحبا", "1", "2", "1")[-1].state
+    assert names(talk(engine, words, state=menu)[-1]) == ["exit_hint"]
+    asked = talk(engine, "1", state=menu)[-1].state
+    after = talk(engine, words, state=asked)[-1]
+    assert names(after) == ["exit_hint", "question"]
+    assert after.state["slots"]["talk"]["pending"] == asked["slots"]["talk"]["pending"] == ["screen", "now", "N1"]
+    assert after.state["slots"]["talk"]["answers"] == {} and after.commands == []
+    assert names(talk(engine, words)[0]) == ["opening"]
+
+
+@pytest.mark.parametrize("words", ["خروج يا اخي", "exit it"])
+def test_danger_beside_what_was_almost_an_exit_is_danger(engine: Engine, words: str) -> None:
+    state = talk(engine, "مرحبا", "1", "2", "1")[-1].state
+    assert names(talk(engine, words, state=state, danger="now")[-1]) == ["danger_emergency"]
+
+
+@pytest.mark.parametrize("words", ["delete this chat", "كيف امسح المحادثة"])
+def test_who_asks_how_to_delete_is_told_how(engine: Engine, words: str) -> None:
+    state = talk(engine, "مرحبا", "1", "2", "1")[-1].state
+    said = names(talk(engine, words, state=state)[-1])
+    assert "exit_hint" not in said and said
+
+
 @pytest.mark.parametrize("words", ["لا مب الحين", "بعدين", "not right now"])
 def test_not_now_in_words_is_not_asked_again(engine: Engine, words: str) -> None:
     assert names(talk(engine, "مرحبا", words)[-1]) == ["not_now"]
@@ -312,3 +346,57 @@ def test_a_place_that_was_left_sets_none(engine: Engine, words: str) -> None:
     after = talk(engine, words, state=state)[-1]
     assert after.state["slots"]["talk"]["place"] == ""
     assert "set_place" not in [command["kind"] for command in after.commands]
+
+
+# --- after an outage: the states api/degraded.py leaves ---------------------------------------------------------------
+
+
+def without_the_engine(*lines: str, danger: str = "") -> dict[str, object]:
+    """The state after a talk that began while the engine was away; ``danger`` is what the rules say of its first line."""
+    from actions.directory import RELEASES
+    from api.degraded import answer_without_engine
+
+    state, good_time = None, False
+    for number, line in enumerate(lines):
+        static = answer_without_engine(
+            RELEASES.instruments(""), state, line, good_time=good_time, danger="" if number else danger
+        )
+        state, good_time = static.state, static.good_time
+    assert state is not None
+    return state
+
+
+def test_an_opening_asked_without_the_engine_is_answered_with_it(engine: Engine) -> None:
+    state = without_the_engine("مرحبا")
+    assert [names(o) for o in talk(engine, "1", "2", "1", state=state)] == [["phone_check"], ["consent"], ["menu"]]
+    assert names(talk(engine, "2", state=state)[0]) == ["not_now"]
+
+
+def test_a_talk_opened_without_the_engine_is_told_of_the_phone_and_the_rules_before_any_question(engine: Engine) -> None:
+    state = without_the_engine("مرحبا", "1", "6")
+    outcomes = talk(engine, "جوزي بيضربني", "2", "1", state=state)
+    assert [names(o) for o in outcomes] == [
+        ["ack_heard", "phone_check"], ["consent"], ["ack_disclose_physical", "question"],
+    ]
+    # digits of the menu without the engine answer nothing the engine has not asked
+    assert [names(talk(engine, digit, state=state)[0]) for digit in ("1", "5")] == [["menu"], ["menu"]]
+    assert names(talk(engine, "9", state=state)[0]) == ["request_human"]
+
+
+def test_a_wish_taken_without_the_engine_is_not_asked_for_again(engine: Engine) -> None:
+    again = talk(engine, "9", state=without_the_engine("مرحبا", "9"))[0]
+    assert names(again) == ["opening"] and again.commands == []
+
+
+def test_a_question_about_danger_asked_without_the_engine_is_answered_with_it(engine: Engine) -> None:
+    early = talk(engine, "1", state=without_the_engine("…", danger="maybe"))[0]
+    assert names(early) == ["danger_bare", "opening"] and early.commands[0]["band"] == "RED"
+    from actions.directory import RELEASES
+    from api.degraded import answer_without_engine
+
+    asked = answer_without_engine(
+        RELEASES.instruments(""), without_the_engine("مرحبا", "1"), "…", good_time=True, danger="maybe"
+    )
+    later = talk(engine, "1", "1", state=asked.state)
+    assert [names(o) for o in later] == [["danger_emergency"], ["request_human", "phone_check"]]
+    assert later[0].commands[0]["band"] == "RED"

@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Watch
-from tests.journeys.stack import Stack
+from tests.journeys.stack import PREFIX, Stack
+from tests.journeys.texts import says
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
@@ -72,6 +73,51 @@ def test_from_the_phone_to_the_counsellor_and_out_in_the_middle(stack: Stack, co
     for watch in watched:
         assert watch.strangers == []
         assert [text for text in watch.complaints if "409" not in text and "401" not in text] == []
+
+
+def test_the_second_phone_in_another_country_by_sms_and_a_voice_note(stack: Stack, context: BrowserContext) -> None:
+    page = context.new_page()
+    watch = Watch(page, stack.base)
+    page.goto(f"{stack.base}/simulator")
+    phones = page.locator(".phone")
+    expect(phones).to_have_count(2)
+    other, phone = phones.first, phones.nth(1)
+    assert phone.locator(".number").input_value().startswith(PREFIX["AE"])
+
+    def last() -> str:
+        """What came last, without the note below it."""
+        return phone.locator(".talk li").last.evaluate("bubble => bubble.firstChild.data")
+
+    say(phone, "السلام عليكم")
+    assert says(last(), "opening", "AE")
+    phone.locator(".country").select_option("QA")
+    expect(phone.locator(".talk li")).to_have_count(0)
+    assert phone.locator(".number").input_value().startswith(PREFIX["QA"]), "another country is another number"
+
+    phone.locator(".channel").select_option("sms")
+    say(phone, "السلام عليكم")
+    assert says(last(), "opening", "QA", "sms")
+    expect(phone.locator(".talk li").last.locator("small")).to_contain_text("SMS 1 × UCS-2")
+    phone.locator("textarea").fill("م" * 71)
+    expect(phone.locator(".count")).to_contain_text("2 UCS-2")
+    phone.locator("textarea").fill("")
+    say(phone, "1")
+    assert says(last(), "phone_check", "QA", "sms")
+
+    phone.locator(".channel").select_option("whatsapp")
+    expect(phone).to_have_attribute("data-channel", "whatsapp")
+    for words in ("السلام عليكم", "1"):
+        say(phone, words)
+    assert says(last(), "phone_check", "QA"), "a channel is a talk of its own"
+    came = phone.locator(".talk li:not(.mine)").count()
+    phone.locator(".voice").click()
+    expect(phone.locator(".talk li.mine").last).to_contain_text("0:07")
+    expect(phone.locator(".talk li:not(.mine)")).to_have_count(came + 1, timeout=15_000)
+    assert says(last(), "media_voice", "QA")
+    expect(phone.locator(".talk li.mine").last.locator("small")).to_contain_text("✓")
+
+    assert other.locator(".talk li").count() == 0, "each phone hears only what is meant for it"
+    assert watch.strangers == [] and watch.complaints == []
 
 
 @pytest.mark.parametrize("width", [1280, 390])

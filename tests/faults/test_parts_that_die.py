@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -53,6 +54,25 @@ def test_a_stranger_without_the_engine_meets_the_same_opening(stack: Stack) -> N
     stack.kill("-m bot")
     assert Phone(stack).say("مرحبا") == usual
     stack.wait_ready()
+
+
+def test_while_the_engine_hangs_a_newcomer_gets_to_a_person_and_soon_there_is_another_engine(stack: Stack) -> None:
+    counsellor = Counsellor(stack)
+    known = {card["id"] for card in counsellor.queue()}
+    hangs = stack.part("-m bot")
+    hangs.send_signal(signal.SIGSTOP)
+    phone = Phone(stack)
+    assert says(phone.say("مرحبا", wait=8), "opening")
+    body = phone.say("1", wait=8)
+    assert says(body, "degraded_open") and "911" in body
+    began = time.monotonic()
+    assert says(phone.say("9"), "request_human")
+    assert time.monotonic() - began < 3, "who writes third does not wait for the engine"
+    assert [card["wish"] for card in counsellor.queue() if card["id"] not in known] == [True]
+    hangs.wait(40)
+    stack.wait_ready()
+    assert stack.part("-m bot").pid != hangs.pid
+    assert says(phone.say("جوزي بيضربني كل يوم"), "phone_check")
 
 
 def test_a_talk_goes_on_where_it_was_when_the_engine_is_back(stack: Stack) -> None:

@@ -79,6 +79,48 @@ def test_past_figure_film_dream_news_negation_and_closed_case_take_it_back(text:
     assert _level(text) != "now"
 
 
+@pytest.mark.parametrize("text", [
+    "لو سمحت عم يضربني هلق", "لو سمحتي الحقوني عم يذبحني", "لو سمحتوا واقف عالباب ومعه سكين", "لو سمحتي عم بيضربني", "لو سمحت بنزف",
+    "لو سمحت الحقوني", "لو تكرمتوا جاي يذبحنا هلق", "اذا سمحتو عم يخنقني", "اذا ممكن ابعتوا الشرطة", "ان سمحت معه سكين عالباب",
+    "لو في مجال عم يضربني هلق", "اذا بتقدروا تيجوا عم يضربني هلق", "لو ماعليكم امر يطقني الحين", "law sama7t 3am yedrobni halla2",
+    "law sama7ti el7a2oni", "iza mumkin 3am yedrobni halla2", "if you can help he is at the door with knife", "if u can help he is breaking the door",
+    "if possible send police he is beating me now", "if you please he is beating me now", "could you send someone he is choking me",
+    "would you please help he is breaking the door", "لو حدا سامع الحقوني",
+])
+def test_politeness_is_no_if(text: str) -> None:
+    assert _level(text) == "now"
+
+
+@pytest.mark.parametrize("text", [
+    "لو ضربني شو بعمل", "if he hits me what can i do", "لو سمحت لو عم يضربني هلق شو بعمل", "اذا ممكن تحكولي اذا ضربني هلق شو بعمل",
+    "if possible tell me what if he is beating me now", "لو سمحت له يضربني هلق شو بصير", "what would you do if he is beating me now",
+    "could you tell me what happens if he is at the door with a knife",
+])
+def test_an_if_behind_the_politeness_is_one(text: str) -> None:
+    assert _level(text) == ""
+
+
+@pytest.mark.parametrize("text", [
+    "how can i go out he is at the door with knife", "he is at the door with knife how can i go out", "can i call the police she is stabbing him now",
+    "كيف بقدر اطلع هو واقف عالباب ومعه سكين", "عم يضربني هلق كيف بقدر اطلع",
+    "i will tell you the story later he is hitting me now", "it is a long story she is choking my son now",
+    "كنا نحضر مسلسل. هلق عم يخنقني", "كنا نحضر فيلم وهلق عم يخنقني", "we were watching tv. he is choking me", "شفنا الاخبار! هلق عم يكسر الباب علي",
+    "i was reading a book\nhe is at the door with a knife", "my cat hiding with me he is breaking the door now", "قطتي معي هو عم يكسر الباب",
+    "he works for a vet. he is hitting me now", "هددني بالقتل هلق", "هددني بالقتل هون وواقف قدامي", "عم يهددني بالقتل وواقف عالباب",
+])
+def test_a_side_word_takes_back_only_what_it_stands_with(text: str) -> None:
+    assert _level(text) == "now"
+
+
+@pytest.mark.parametrize("text", [
+    "حلمت حلم. عم يخنقني وهو واقف فوقي", "i had a dream. he is at the door with a knife", "كنت عم احضر فيلم، عم يذبح مرته", "شفت فيلم.. عم يذبح مرته",
+    "how can i know if he is beating her now", "i still dream he is choking me", "he is hitting me now in the movie", "هددني بالقتل امبارح",
+    "هل عم يضربها هلق", "my cat is bleeding", "في قصة حلوة عم يذبح مرته",
+])
+def test_a_story_a_question_or_a_pet_still_takes_back_its_own(text: str) -> None:
+    assert _level(text) == ""
+
+
 def test_what_was_yesterday_does_not_take_back_what_is_now() -> None:
     assert _level("امبارح ضربني. وهلق واقف عالباب ومعه سكينة") == "now"
     assert _level("امبارح ضربني بس هلق عم يكسر الباب") == "now"

@@ -9,7 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safety.exit import DEFAULT, PhraseNotUsable, compile_phrases, is_exit, suspects_exit
+from safety.exit import ADVERTISED, ARABIZI, DEFAULT, PhraseNotUsable, compile_phrases, is_exit, suspects_exit
+from safety.folding import fold, squeeze
 from safety.optout import OPT_OUT_WORDS
 
 ROOT = Path(__file__).parents[2]
@@ -101,8 +102,14 @@ def test_no_ordinary_sentence_ends_a_chat(sentence: str) -> None:
     assert not is_exit(sentence, SHIPPED)
 
 
+@pytest.mark.parametrize("sentence", [line for line in ORDINARY if line not in ("اخرج الحين", "اخرج هلق", "اخرج دلوقتي")])
+def test_no_ordinary_sentence_is_taken_for_a_wish_to_leave(sentence: str) -> None:
+    """«اخرج الحين» is asked about: "do I get out now?" and "leave now" are written alike."""
+    assert not suspects_exit(sentence, SHIPPED)
+
+
 def test_the_list_of_ordinary_sentences_is_long_enough() -> None:
-    assert len(set(ORDINARY)) >= 350
+    assert len(set(ORDINARY)) >= 550
 
 
 @given(st.sampled_from(PHRASES), st.sampled_from(["كيف", "لو", "he said", "بدي", "مش", "how to", "لا"]), st.booleans())
@@ -143,12 +150,86 @@ def test_the_file_of_phrases_shows_every_documented_phrase_and_no_provider_word(
     assert not {entry["phrase"].casefold() for entry in entries} & set(OPT_OUT_WORDS)
 
 
-@pytest.mark.parametrize("text", ["بدي اطلع", "خروج يا اخي", "exit it", "i want leave"])
-def test_what_may_have_been_meant_as_an_exit_is_asked_about(text: str) -> None:
-    assert suspects_exit(text)
-    assert not is_exit(text)
+@pytest.mark.parametrize("text", [
+    "خروج يا اخي", "خلص خروج", "الخروج", "الخروج لو سمحت", "اخرج الحين", "اخرج هلق", "اخرج دلوقتي", "خروح الحين", "exit it", "exut now", "ok exit",
+    "i want leave chat", "i want to exit the conversation", "how do i leave the chat", "leave the chat", "close chat please", "اقفل الشات", "please stop this chat", "بدي اطلع من الشات",
+    "كيف اخرج من المحادثة؟", "شلون اطلع من الدردشة", "سكر الشات", "اقفل الشات لو سمحت", "عايزة اخرج من الشات", "وقف الشات", "bdi etla3 mn el chat",
+    "5rpj", "e5rpj", "5rpj al7een pls",
+])
+def test_what_was_surely_meant_as_an_exit_is_asked_about(text: str) -> None:
+    assert suspects_exit(text, SHIPPED)
+    assert not is_exit(text, SHIPPED)
 
 
-@pytest.mark.parametrize("text", ["خروج", "نعم", "شو اسمك", "he told me to stop working there last year"])
-def test_nothing_is_asked_where_it_is_plain(text: str) -> None:
-    assert not suspects_exit(text)
+@pytest.mark.parametrize("text", [
+    "خروج", "نعم", "شو اسمك", "he told me to stop working there last year",
+    "بدي اطلع", "بدي اطلع من البيت", "ما اقدر اطلع", "ممنوع اطلع", "ما يخليني اخرج", "عايزة اخرج", "اطلع الحين", "i want to leave", "i want to leave him",
+    "وقف هلق", "stop now", "please stop", "stop him please", "leave it", "leave me", "cancel pls", "cancel the call", "بفكر انهي حالي", "انهي حياتي",
+    "i want to exit", "end it now", "خروج من البيت", "خروج نهائي", "exit visa", "امسح المحادثة", "delete this chat", "كيف امسح الشات", "سكر الباب",
+    "قفل الباب", "يضربني كلما سكر", "he closed the chat and hit me", "he made me leave the chat", "وقف يضربني", "the chat", "this chat", "شات", "now", "",
+])
+def test_nothing_is_asked_where_it_is_plain_or_may_be_a_life_story(text: str) -> None:
+    assert not suspects_exit(text, SHIPPED)
+
+
+#: An opinion of its own: what people write back to "is the danger now?".
+NOW = (
+    "الحين", "هالحين", "هلق", "هلأ", "هلا", "هلقيت", "هسه", "هسا", "هسع", "ذحين", "دحين", "دلوقتي", "دلوقت", "توا", "توه", "الان", "الآن", "حاليا", "فورا", "حالا",
+    "al7een", "alheen", "el7een", "elheen", "al7in", "el7in", "l7een", "7een", "hala2", "halla2", "hal2", "hallaa", "hassa", "hasa", "hessa",
+    "delwa2ty", "delwa2ti", "dilwa2ti", "delwaty", "taw", "tawwa", "now", "right now", "rn", "just now",
+)
+WORDS = yaml.safe_load((ROOT / "scripts/screening/answers.yml").read_text("utf-8"))["words"]
+ANSWERED = sorted({word for groups in WORDS.values() for group in groups.values() for word in group})
+KIN = (
+    "امي", "ابوي", "ابويا", "اخوي", "اخويا", "اختي", "جوزي", "زوجي", "ريلي", "رجلي", "عمي", "خالي", "ابني", "بنتي", "ولدي", "مرتي", "حماتي", "يبه", "يما", "باب", "بابا",
+    "بابي", "ماما", "ابي", "ابى", "ابا", "ابغى", "بغى", "بدي", "جاي", "باقي", "باق", "بلى", "هاي", "هو", "هي", "برا", "قاعد", "واقف", "طلع", "راح", "نايم",
+    "emmi", "immi", "ommi", "mama", "abouy", "aboy", "abuy", "abi", "abui", "baba", "bab", "baby", "okhti", "e5ti", "akhouy", "a5oy", "jozi", "joozi", "zawji",
+    "rayli", "3ammi", "5ali", "ibni", "binti", "waladi", "marti", "yaba", "yumma", "my dad", "my mom", "dad", "mom", "he", "she", "jay", "gay", "hay", "wagef",
+)
+
+
+@pytest.mark.parametrize("now", NOW)
+def test_no_answer_and_no_kin_beside_a_now_word_ends_a_chat(now: str) -> None:
+    said = [text for word in (*ANSWERED, *KIN) for text in (f"{word} {now}", f"{now} {word}")]
+    assert [text for text in said if is_exit(text, SHIPPED)] == []
+
+
+def test_what_is_crossed_with_now_are_the_words_of_the_screening() -> None:
+    assert {"بلى", "ay", "ey", "تمام", "yes", "مب الحين"} <= set(ANSWERED)
+    assert len(ANSWERED) > 900
+
+
+@pytest.mark.parametrize("text", [
+    *(f"خروج {beside}" for beside in ("فورا", "حالا", "دلوقتي", "من فضلك", "لو سمحت", "من الشات", "هسه", "ذحين")), "خروج من الدردشة", "من فضلك خروج",
+    "اخرج من فضلك", "اخرج من الشات", "اخرج من المحادثة", "انهاء الحين", "انهاء هلق", "انهاء الشات", "إنهاء الدردشة", "انهي المحادثة", "انهي الشات",
+    "امسح هلق", "امسح هلأ", "امسح دلوقتي", "امسح الحين",
+    "exit pls", "pls exit", "exit now please", "please exit now", "exit the chat", "exit this chat", "end chat", "end the chat", "end chat now", "quit now", "quit pls",
+    "khorog", "5rog", "okhrog", "khorog delwa2ty", "5roj al7een", "5urouj", "enha2",
+    "باي دلوقتي", "باي ذحين", "باي هسه", "باي هسا", "bye hala2", "bye delwa2ty", "bye el7een", "bay el7een", "bay al7een", "اخرجي", "امسحي",
+])
+def test_a_phrase_with_now_please_or_the_chat_beside_it_is_an_exit_without_any_file(text: str) -> None:
+    assert is_exit(text)
+    assert is_exit(f"«{text.upper()}»!! 😭")
+
+
+#: «خروج من البيت», "bye Hala": a letter or a word away from what is composed.
+@pytest.mark.parametrize("text", [
+    "خروج فور", "خروج من البيت", "خروج حال", "اخرج من البيت", "اخرج من الباب", "انهاء العقد", "امسح هلع", "امسح الدم", "باي هسام", "باي هبه", "باي دلوعتي",
+    "اخرجيه", "اخرجني", "امسحيه", "امسحني", "exit then", "exit cat", "end chap", "end that", "quit how", "leave the cat", "close the door", "close cat",
+    "horog", "7orog", "5arg", "5rouf", "kharog", "khoroof", "ekhrag", "enhar", "enha", "bye hala", "bye halal", "bay el7elw", "bab el7een", "may el7een",
+])
+def test_nothing_is_forgiven_in_what_is_composed(text: str) -> None:
+    assert not is_exit(text, SHIPPED)
+
+
+@pytest.mark.parametrize("phrase", ["emsah", "imsah", "emsa7", "imsa7", "5roj", "باي الحين"])
+def test_short_words_of_other_alphabets_forgive_only_a_letter_held_down(phrase: str) -> None:
+    first = phrase.split()[0]
+    letters = "abcdefghijklmnopqrstuvwxyz" if phrase.isascii() else "ابتثجحخدذرزسشصضطظعغفقكلمنهويء"
+    rest = phrase[len(first):]
+    near = {first[:at] + letter + first[at + 1:] for at in range(len(first)) for letter in letters}
+    near |= {first[:at] + first[at + 1:] for at in range(len(first))}
+    near |= {first[:at] + first[at + 1] + first[at] + first[at + 2:] for at in range(len(first) - 1)}
+    listed = {squeeze(fold(known)) for known in (*ADVERTISED, *ARABIZI, "5rog")}
+    assert [word for word in sorted(near) if is_exit(word + rest) and squeeze(fold(word + rest)) not in listed] == []
+    assert is_exit("".join(letter * 3 if letter.isalpha() else letter for letter in phrase))

@@ -42,7 +42,7 @@ def test_other_languages_of_the_gulf_are_known(text: str, language: str) -> None
 
 @pytest.mark.parametrize("text", [
     "", "0", "🙂", "جوزي بيضربني", "ريلي چذي يطقني", "من فضلك بدي مساعدة", "mon ami", "ana hon", "jozi bydrbni kol yom", "my husband hits me",
-    "la wallah ma ba3ref", "abi a7ad ykalmni", "hi", "ok", "سلام عليكم", "شو هاي",
+    "la la", "la la la 3am yedrobni", "ana la la", "na na na", "ka ka ka", "la wallah ma ba3ref", "abi a7ad ykalmni", "hi", "ok", "سلام عليكم", "شو هاي",
 ])
 def test_arabic_and_english_are_not_taken_for_another_language(text: str) -> None:
     assert foreign_language(text) == ""

@@ -1,6 +1,6 @@
 """The erasure ledger: what the provider still has of us, drained until it confirms that it is gone.
 
-Each sid, in and out, is noted here before anything else can fail, survives a crash, and is tried again with
+Each sid, in and out, is noted here while the turn is thought about, survives a crash, and is tried again with
 back-off through 20009 ("not in a final state yet": a minute, rarely fourteen days), 429, outages and days of
 refusal (twilio.md, "Outbound and erasure"). A row holds sids, times and codes: no text, no address.
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
@@ -21,9 +22,12 @@ import sqlalchemy as sa
 from api.channels.twilio.client import ProviderRefused, Reason
 from api.channels.twilio.parse import Inbound
 from api.database import Database, DatabaseUnavailable, metadata
+from api.observability.errors import report
+from api.observability.logs import warn
 
 SETTLES_AFTER_S: Final = 60.0
 """When a first try makes sense: Twilio asks to wait a minute before deleting (its page on 20009)."""
+_MOST_KEPT: Final = 20_000  # sids remembered while the database is away: some five megabytes
 ALARM_AGE_S: Final = 900.0
 """An entry older than this rings an alarm."""
 
@@ -196,6 +200,7 @@ class Eraser:
         self._at_once = at_once
         self._rest_s = rest_s
         self._woken = asyncio.Event()
+        self._kept: deque[Copy] = deque(maxlen=_MOST_KEPT)
 
     def wake(self) -> None:
         """Look at the ledger now: after :func:`hurry`."""
@@ -206,12 +211,28 @@ class Eraser:
         while True:
             self._woken.clear()
             try:
+                await self._note_kept()
                 more = await self.drain()
             except DatabaseUnavailable:
+                more = False
+            except Exception as failure:  # what the provider keeps of us must not depend on one odd answer of its
+                report(failure)
+                warn("erasing_failed", error=type(failure).__name__)
                 more = False
             if not more:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), self._rest_s)
+
+    def keep(self, copies: Iterable[Copy]) -> None:
+        """Remember copies that the database would not take now, and note them as soon as it does."""
+        self._kept.extend(copies)
+
+    async def _note_kept(self) -> None:
+        waiting, now = list(self._kept), self._clock()
+        if waiting:
+            await self._database.write(lambda c: note(c, waiting, now=now, due_at=now))
+            for _ in waiting:
+                self._kept.popleft()
 
     async def drain(self) -> bool:
         """Try one batch of what is due. Returns whether it is worth going on at once."""

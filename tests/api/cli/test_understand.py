@@ -74,3 +74,11 @@ def test_an_exit_is_one_by_rule_and_there_is_always_an_intent(text: str, modelle
     understood = Understood(modelled, (), None, "ar", "arabic", "", 0.97, 0.0)
     said = verdict(text, understood, load_release(ROOT / "scripts"))
     assert (said["intent"], said["exit"], said["confidence"]) == (intent, left, 1.0 if left else 0.97)
+
+
+@pytest.mark.parametrize(("text", "flags"), [
+    ("واقف عالباب ومعه سكينة", ["injury", "danger_now", "weapon"]), ("وين اروح", ["injury"]), ("رح يقتلني", ["injury"]), ("خروج", []),
+])
+def test_the_flags_are_the_models_and_where_the_rules_ring_theirs(text: str, flags: list[str]) -> None:
+    understood = Understood("disclose_threat", ("injury",), None, "ar", "arabic", "", 0.97, 0.0)
+    assert verdict(text, understood, load_release(ROOT / "scripts"))["flags"] == flags

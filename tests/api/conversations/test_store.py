@@ -131,7 +131,7 @@ async def test_an_exit_ends_the_talks_of_both_channels(store: ConversationStore,
     assert await store.load(ZAYNAB, "whatsapp") is None and await store.load(ZAYNAB, "sms") is None
     with server.blocking() as client:
         left = {key.decode().split(":", 1)[1] for key in client.keys("*")}
-    assert left == {"gen", "quiet", "rate", "m:1", "m:2", "m:3"}, "nothing that says what was talked of"
+    assert left == {"gen", "quiet", "m:1", "m:2", "m:3"}, "nothing that says what was talked of"
 
 
 async def test_an_exit_leaves_another_person_alone(store: ConversationStore, clock: Clock) -> None:
