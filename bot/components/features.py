@@ -48,15 +48,17 @@ class Ngrams:
 
     def active(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The features of one folded text that are not zero: their columns and values, as :meth:`of` gives them."""
-        columns: list[int] = []
-        values: list[float] = []
+        columns, values = [], []
         for analyse, vocabulary, weights, offset in self._prepared():
-            counts = Counter(vocabulary[piece] for piece in analyse(text) if piece in vocabulary)
-            found = [(column, (1.0 + math.log(count)) * float(weights[column])) for column, count in counts.items()]
-            length = math.sqrt(sum(value * value for _, value in found)) or 1.0
-            columns += [column + offset for column, _ in found]
-            values += [value / length for _, value in found]
-        return np.array(columns, dtype=np.int64), np.array(values, dtype=np.float32)
+            known = map(vocabulary.get, analyse(text))
+            counts = Counter(known)
+            counts.pop(None, None)  # the pieces nobody learned
+            found = np.fromiter(counts, dtype=np.int64, count=len(counts))
+            often = np.fromiter(counts.values(), dtype=np.float64, count=len(counts))
+            worth = (1.0 + np.log(often)) * weights[found]
+            columns.append(found + offset)
+            values.append(worth / (math.sqrt(float(worth @ worth)) or 1.0))
+        return np.concatenate(columns), np.concatenate(values).astype(np.float32)
 
     def column_of(self, word: str) -> int | None:
         """The column of a single word, if it was learned."""
