@@ -374,7 +374,7 @@ def test_an_opening_asked_without_the_engine_is_answered_with_it(engine: Engine)
 
 def test_a_talk_opened_without_the_engine_is_told_of_the_phone_and_the_rules_before_any_question(engine: Engine) -> None:
     state = without_the_engine("مرحبا", "1", "6")
-    outcomes = talk(engine, "جوزي بيضربني", "2", "1", state=state)
+    outcomes = talk(engine, "جوزي بيضربني من سنين", "2", "1", state=state)
     assert [names(o) for o in outcomes] == [
         ["ack_heard", "phone_check"], ["consent"], ["ack_disclose_physical", "question"],
     ]
