@@ -86,6 +86,22 @@ async def test_after_an_exit_no_key_is_left_in_the_servers_memory_twenty_times_o
     assert left == []
 
 
+async def test_what_an_exit_wipes_is_overwritten_and_not_only_freed(
+    own_server: Server, make_store: MakeStore
+) -> None:
+    """The place of one or two freed values is soon taken by others, by luck; not those of fifty."""
+    suffixes = [f"x{number}" for number in range(50)]
+    store, person = make_store(own_server, also_wiped=suffixes), os.urandom(16).hex()
+    values = [os.urandom(92) for _ in suffixes]
+    for suffix, value in zip(suffixes, values, strict=True):
+        await store.wire.ask(("SET", f"{{{person}}}:{suffix}", value), carries_key="out")
+    await store.wire.settle()
+    needles = [value[30:70] for value in values]
+    assert all(own_server.holds(*needles))
+    await store.exit(person, os.urandom(16).hex())
+    assert not any(own_server.holds(*needles))
+
+
 class _Spying:
     """A keyring that shows the test what it seals."""
 
