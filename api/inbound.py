@@ -297,6 +297,8 @@ class Line:
         commands: Sequence[Mapping[str, Any]]
         if looked is not None:
             record.live = ticket is not None and ticket.talking
+            if record.ticket and ticket is None and record.good_time:
+                record.engine = _nothing_asked(record.engine)
         if waits and record.live:  # a counsellor is there, and the way to them is not: the bot does not take their place
             outcome, replies, commands = "relayed", [Reply("live_not_shown", {})], []
             if danger == "now":
@@ -823,6 +825,14 @@ def _write_exit(connection: Any, person: str, now: float, before: int | None = N
     ended = mark_left(connection, person, now=now, before=before)
     owed.release(connection, person, before)
     return ended
+
+
+def _nothing_asked(engine: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The engine's state after a counsellor has ended the talk: what it asked before waits for no answer any more."""
+    slots = (engine or {}).get("slots") or {}
+    if not isinstance(slots.get("talk"), dict):
+        return engine
+    return {**(engine or {}), "loop": None, "requested": None, "slots": {**slots, "talk": {**slots["talk"], "pending": []}}}
 
 
 def _words_alone(text: str) -> str:

@@ -16,6 +16,7 @@ from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.training_data.message import Message
 
 from safety.exit import suspects_exit
+from safety.self_harm import means_own_death
 
 ANSWERS = frozenset({"affirm", "deny", "unsure", "skip_question"})
 """Intents that answer the question that waits (domain.yml, slot ``answer``)."""
@@ -23,6 +24,9 @@ ANSWERS = frozenset({"affirm", "deny", "unsure", "skip_question"})
 CALM = frozenset({"greet", "goodbye", "thanks", "show_menu", "change_language", "state_place", "bot_challenge"})
 """Plain small talk. «هلا» is hello in the Gulf and "now" in the Levant: where the model is sure that it is small talk,
 a mere suspicion of danger asks no question. A ringing bell, and the rules, are not stopped by it."""
+
+
+SELF_HARM = "disclose_self_harm"
 
 
 def alarm_of(by_rule: str, p_danger: float, asks_at: float, rings_at: float) -> str:
@@ -35,6 +39,15 @@ def alarm_of(by_rule: str, p_danger: float, asks_at: float, rings_at: float) -> 
 def _answers(message: Message) -> bool:
     """Whether the whole message may be the answer to a question that waits (reader.py): then it is nothing else."""
     return any(e["entity"] == "reply" and e["value"] != "other" for e in message.get("entities") or [])
+
+
+def _say_self_harm(message: Message) -> None:
+    """Said in so many words: whatever the model made of it, it is that."""
+    said = {"name": SELF_HARM, "confidence": 1.0}
+    others = [one for one in message.get("intent_ranking") or [] if one["name"] != SELF_HARM]
+    message.set("intent", said, add_to_output=True)
+    message.set("intent_ranking", [said, *others], add_to_output=True)
+    message.set("flags", sorted({*(message.get("flags") or []), "self_harm"}), add_to_output=True)
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
@@ -62,6 +75,9 @@ class Alarm(GraphComponent):
         """Judge the messages of one call."""
         for message in messages:
             by_rule = (message.get("metadata") or {}).get("danger", "")
+            if means_own_death(message.get("text") or ""):
+                by_rule = by_rule or "maybe"
+                _say_self_harm(message)
             intent = message.get("intent") or {}
             calm = intent.get("name") in CALM and intent["confidence"] >= self._config["answers_sure_at"]
             asks_at = self._config["rings_at"] if calm else self._config["asks_at"]

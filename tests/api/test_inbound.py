@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -767,6 +768,28 @@ async def test_given_back_to_the_queue_the_bot_answers_again(rig: Rig) -> None:
     rig.engine.outcomes = [turn("ticket_waiting")]
     assert await rig.say("وينكم؟") == "answered"
     assert await rig.relay.waiting(ticket.id) == (), "nobody is there to read it"
+
+
+async def test_what_was_asked_before_the_counsellor_is_not_asked_again_after_them(rig: Rig) -> None:
+    await rig.to_the_talk()
+    rig.engine.outcomes = [replace(turn("danger_emergency", commands=[handoff("RED")]),
+                                   state=state("asking", pending=["choice", "danger"], told=["phone"]))]
+    await rig.say(DANGER)
+    (ticket,) = await rig.tickets()
+
+    def talk_and_close(connection: sa.Connection) -> None:
+        mine = claims.claim(connection, ticket.id, staff="counsellor-1", now=rig.clock())
+        note_answered(connection, mine, rig.clock())
+
+    await rig.database.write(talk_and_close)
+    assert await rig.say("راح وانا بخير") == "relayed"
+    await rig.database.write(
+        lambda c: claims.close(c, ticket.id, staff="counsellor-1", outcome="helped", epoch=None, now=rig.clock())
+    )
+    await rig.say("شكرا")
+    kept, words, _ = rig.engine.asked[-1]
+    assert words == "شكرا" and (kept["loop"], kept["requested"]) == (None, None)
+    assert kept["slots"]["talk"] == {"pending": [], "told": ["phone"]}
 
 
 async def test_who_cannot_talk_now_is_marked_for_the_counsellor_until_they_can(rig: Rig) -> None:

@@ -182,6 +182,15 @@ def test_letters_nobody_learned_say_nothing(engine: Engine, text: str) -> None:
     assert names(talk(engine, text, state=state)[-1])
 
 
+@pytest.mark.parametrize("text", ["بدي اقتل حالي", "بدي أقتل حالي", "badi a2tol 7ali", "bade e2tol 7ale", "i want kill my self", "ابي اقتل نفسي"])
+def test_who_says_they_will_kill_themselves_is_heard_and_asked_whether_it_is_now(engine: Engine, text: str) -> None:
+    understood = asyncio.run(engine.understand(text))
+    assert understood["intent"] == "disclose_self_harm" and "self_harm" in understood["flags"] and understood["alarm"]
+    state = talk(engine, "مرحبا", "1", "2", "1")[-1].state
+    said = names(talk(engine, text, state=state)[-1])
+    assert not any("own_violence" in name for name in said) and said[-1] in ("danger_check", "danger_emergency")
+
+
 @pytest.mark.parametrize("hello", ["هلا", "هلا والله", "مرحبا", "السلام عليكم", "hi", "salam", "شكرا", "يسلمو"])
 def test_a_plain_greeting_raises_no_suspicion(engine: Engine, hello: str) -> None:
     outcome = talk(engine, hello)[0]
