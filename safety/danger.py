@@ -9,7 +9,8 @@ matches it. The model's worry is added elsewhere; whoever is more worried decide
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
@@ -81,7 +82,11 @@ class Lexicon:
 
 
 class LexiconNotUsable(ValueError):
-    """The danger file is not what this module can match; the message says where."""
+    """The danger file is not what this module can match; the message says where, ``others`` what else is wrong."""
+
+    def __init__(self, problem: str, others: Sequence[LexiconNotUsable] = ()) -> None:
+        super().__init__(problem)
+        self.others = tuple(others)
 
 
 # Clitics a listed word may carry; the form with the least taken off wins. Not …ش: it belongs to a negation (مبيضربنيش).
@@ -108,35 +113,29 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
     """Build the lexicon from the parsed ``danger.yml``.
 
     Raises:
-        LexiconNotUsable: for an unknown concept, flag, level or reach, or a pattern without slots.
+        LexiconNotUsable: for an unknown concept, flag, level or reach, or a pattern without slots; names the first
+            refusal and keeps all others beside it.
     """
     words: dict[str, set[str]] = {}
     phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     flags: dict[str, str] = {}
+    refused: list[LexiconNotUsable] = []
     concepts = data.get("concepts")
     if not isinstance(concepts, Mapping) or not concepts:
         raise LexiconNotUsable("concepts: missing or empty")
     for name, concept in concepts.items():
-        if (flag := concept.get("flag")) is not None:
-            if flag not in FLAGS:
-                raise LexiconNotUsable(f"concepts: {name}: unknown flag {flag}")
-            flags[name] = flag
-        for entry in _entries(concept.get("words", {})):
-            _add_entry(entry, name, words, phrases)
-        for entry in _entries(concept.get("did", {})):
-            for ending in _LATIN_OBJECTS if entry.startswith("~") else _OBJECTS:
-                _add_entry(f"{entry}{ending}", name, words, phrases)
-        for entry in _entries(concept.get("doing", {})):
-            for person in _persons(entry):
-                _add_entry(person, name, words, phrases)
-    patterns = tuple(_pattern(item, concepts) for item in data.get("danger", ()))
-    defeaters = []
-    for item in data.get("not_danger", ()):
-        if item.get("concept") not in concepts:
-            raise LexiconNotUsable(f"not_danger: unknown concept {item.get('concept')}")
-        if item.get("reach") not in get_args(Reach):
-            raise LexiconNotUsable(f"not_danger: {item['concept']}: unknown reach {item.get('reach')}")
-        defeaters.append(Defeater(item["concept"], item["reach"]))
+        with _noted(refused, f"concepts: {name}"):
+            _add_concept(name, concept, words, phrases, flags)
+    patterns: list[Pattern] = []
+    for number, item in enumerate(data.get("danger", ()), 1):
+        with _noted(refused, f"danger: entry {number}"):
+            patterns.append(_pattern(item, concepts))
+    defeaters: list[Defeater] = []
+    for number, item in enumerate(data.get("not_danger", ()), 1):
+        with _noted(refused, f"not_danger: entry {number}"):
+            defeaters.append(_defeater(item, concepts))
+    if refused:
+        raise LexiconNotUsable(str(refused[0]), refused[1:])
     return Lexicon(
         words={word: frozenset(names) for word, names in words.items()},
         phrases=by_second_word(phrases),
@@ -155,10 +154,51 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
     )
 
 
+@contextmanager
+def _noted(refused: list[LexiconNotUsable], part: str) -> Iterator[None]:
+    """Goes on after a refusal, so that whoever mends the file sees all of them at once."""
+    try:
+        yield
+    except LexiconNotUsable as refusal:
+        refused.append(refusal)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # A list where a map belongs and its like: data that was parsed, whose form nobody has checked yet.
+        refused.append(LexiconNotUsable(f"{part}: is not built as the head of the file says"))
+
+
+def _add_concept(
+    name: str,
+    concept: Mapping[str, Any],
+    words: dict[str, set[str]],
+    phrases: dict[str, list[tuple[tuple[str, ...], str]]],
+    flags: dict[str, str],
+) -> None:
+    if (flag := concept.get("flag")) is not None:
+        if flag not in FLAGS:
+            raise LexiconNotUsable(f"concepts: {name}: unknown flag {flag}")
+        flags[name] = flag
+    for entry in _entries(concept.get("words", {})):
+        _add_entry(entry, name, words, phrases)
+    for entry in _entries(concept.get("did", {})):
+        for ending in _LATIN_OBJECTS if entry.startswith("~") else _OBJECTS:
+            _add_entry(f"{entry}{ending}", name, words, phrases)
+    for entry in _entries(concept.get("doing", {})):
+        for person in _persons(entry):
+            _add_entry(person, name, words, phrases)
+
+
+def _defeater(item: Mapping[str, Any], concepts: Mapping[str, Any]) -> Defeater:
+    if item.get("concept") not in concepts:
+        raise LexiconNotUsable(f"not_danger: unknown concept {item.get('concept')}")
+    if item.get("reach") not in get_args(Reach):
+        raise LexiconNotUsable(f"not_danger: {item['concept']}: unknown reach {item.get('reach')}")
+    return Defeater(item["concept"], item["reach"])
+
+
 def _entries(groups: Any) -> Iterable[str]:
     """All words of a concept; the dialect they are filed under is for the reader and for Latin spelling."""
     if not isinstance(groups, Mapping):
-        raise LexiconNotUsable("words, did and doing are lists by dialect")
+        raise TypeError("words, did and doing are lists by dialect")
     for dialect, listed in groups.items():
         for entry in listed or ():
             yield f"~{entry}" if dialect == "arabizi" else str(entry)

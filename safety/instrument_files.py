@@ -1,4 +1,4 @@
-"""Reading the parsed files of ``scripts/screening/``: every field is checked, the first fault is named by its path.
+"""Reading the parsed files of ``scripts/screening/``: every field is checked, each fault is named by its path.
 
 The shapes that come out, and the grammar of rules, are in ``instruments.py``; ``docs/screening.md`` shows the files.
 """
@@ -6,7 +6,7 @@ The shapes that come out, and the grammar of rules, are in ``instruments.py``; `
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from safety.instruments import (
     AtLeast,
     Choice,
     Condition,
+    Faults,
     Hint,
     InstrumentError,
     Instruments,
@@ -47,86 +48,139 @@ def read_instruments(parsed: Mapping[str, Mapping[str, Any]]) -> Instruments:
         parsed: file stem -> content, with ``answers`` and ``choose`` beside the sets.
 
     Raises:
-        InstrumentError: with the path to the faulty field.
+        InstrumentError: with the path to the first faulty field, and all other faults beside it.
     """
+    faults = Faults()
+    instruments = gather_instruments(parsed, faults)
+    faults.raise_if_any()
+    return instruments
+
+
+def gather_instruments(parsed: Mapping[str, Mapping[str, Any]], faults: Faults) -> Instruments:
+    """The same, noting every fault: with any, what is returned is what could be read, and may not be used."""
+    sources: dict[str, Mapping[str, Any]] = {}
+    for name, content in parsed.items():
+        with faults.noted():
+            sources[name] = _mapping(content, name)
     for needed in NOT_SETS:
-        if needed not in parsed:
-            raise InstrumentError(needed, f"{needed}.yml is missing")
-    hints, words = _read_answers(_mapping(parsed["answers"], "answers"))
-    sources = {name: _mapping(content, name) for name, content in parsed.items() if name not in NOT_SETS}
-    if not sources:
-        raise InstrumentError("sets", "there is no question set")
-    sets = {name: _read_set(name, content, sources, hints) for name, content in sources.items()}
+        with faults.noted():
+            if needed not in parsed:
+                raise InstrumentError(needed, f"{needed}.yml is missing")
+    hints, words = _read_answers(sources.pop("answers", {}), faults)
+    choose = sources.pop("choose", {})
+    with faults.noted():
+        if not sources:
+            raise InstrumentError("sets", "there is no question set")
+    sets: dict[str, QuestionSet] = {}
+    for name, content in sources.items():
+        with faults.noted():
+            sets[name] = _read_set(name, content, sources, None if faults.among("answers") else hints, faults)
     items: dict[str, Item] = {}
     for name, question_set in sets.items():
         for position, item in enumerate(question_set.items):
             if item.home != name:
                 continue
-            if item.id in items:
-                raise InstrumentError(
-                    f"{name}.items[{position}].id",
-                    f"{item.id} is already a question of {items[item.id].home}; share it with 'from:' or rename it",
-                )
-            items[item.id] = item
-    choices, harm_intents, harm_flags = _read_choices(_mapping(parsed["choose"], "choose"), sets)
+            with faults.noted():
+                if item.id in items:
+                    raise InstrumentError(
+                        f"{name}.items[{position}].id",
+                        f"{item.id} is already a question of {items[item.id].home}; share it with 'from:' or rename it",
+                    )
+                items[item.id] = item
+    choices, harm_intents, harm_flags = _read_choices(choose, sources, faults)
     return Instruments(sets, choices, harm_intents, harm_flags, words, hints, items)
 
 
 def _read_set(
-    name: str, content: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]], hints: Mapping[str, Hint]
+    name: str,
+    content: Mapping[str, Any],
+    sources: Mapping[str, Mapping[str, Any]],
+    hints: Mapping[str, Hint] | None,
+    faults: Faults,
 ) -> QuestionSet:
-    _only(content, name, "set", "version", "about", "licensed", "care", "closes_joint_routes", "items", "rules")
-    if not _NAME.match(name) or content.get("set") != name:
-        raise InstrumentError(f"{name}.set", "must be the file's name, in small Latin letters")
-    version = content.get("version")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise InstrumentError(f"{name}.version", "must be a whole number from 1")
-    about = _text(content.get("about"), f"{name}.about")
-    licensed = _flag(content, "licensed", name)
-    if not licensed and "not a validated instrument" not in about:
-        raise InstrumentError(f"{name}.about", "must say 'not a validated instrument' (or declare 'licensed: true')")
-    items = _read_items(name, content, sources, hints)
-    by_id = {item.id: item for item in items}
-    rules = _read_rules(name, content, by_id, licensed)
+    with faults.noted():
+        _only(content, name, "set", "version", "about", "licensed", "care", "closes_joint_routes", "items", "rules")
+    with faults.noted():
+        if not _NAME.match(name) or content.get("set") != name:
+            raise InstrumentError(f"{name}.set", "must be the file's name, in small Latin letters")
+    version, about, licensed, closes = content.get("version"), "", False, False
+    with faults.noted():
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            raise InstrumentError(f"{name}.version", "must be a whole number from 1")
+    with faults.noted():
+        licensed = _flag(content, "licensed", name)
+        about = _text(content.get("about"), f"{name}.about")
+        if not licensed and "not a validated instrument" not in about:
+            raise InstrumentError(f"{name}.about", "must say 'not a validated instrument' (or declare 'licensed: true')")
+    with faults.noted():
+        closes = _flag(content, "closes_joint_routes", name)
+    care: list[str] = []
+    with faults.noted():
+        for n, code in enumerate(_list(content.get("care", []), f"{name}.care")):
+            care.append(_code(code, f"{name}.care[{n}]"))
+    items = _read_items(name, content, sources, hints, faults)
+    # A question that was refused may be named by a rule all the same: that would be one fault told twice.
+    known = {**_named(content, sources), **{item.id: item for item in items}}
+    rules = _read_rules(name, content, known, licensed, faults)
+    if faults.among(name):  # what was left out could make any of the following true
+        return QuestionSet(name, 1, about, licensed, tuple(care), closes, tuple(items), rules)
     critical = {atom.item for rule in rules if rule.band == "RED" for atom in atoms(rule.when)}
     used = {atom.item for rule in rules for atom in atoms(rule.when)}
-    finished = []
     for position, item in enumerate(items):
         path = f"{name}.items[{position}]"
-        if item.kind == "indicator" and item.id not in used:
-            raise InstrumentError(path, f"{item.id} is asked but no rule counts it (kind: fact, if that is meant)")
-        declared = _list(content["items"], path)[position].get("critical")
-        if declared is not None and declared is not (item.id in critical):
-            raise InstrumentError(f"{path}.critical", f"{item.id}: the RED rules say otherwise; leave it out")
-        finished.append(replace(item, critical=item.id in critical))
-    care = tuple(_code(code, f"{name}.care[{n}]") for n, code in enumerate(_list(content.get("care", []), name)))
-    return QuestionSet(
-        name, version, about, licensed, care, _flag(content, "closes_joint_routes", name), tuple(finished), rules
-    )
+        with faults.noted():
+            if item.kind == "indicator" and item.id not in used:
+                raise InstrumentError(path, f"{item.id} is asked but no rule counts it (kind: fact, if that is meant)")
+        with faults.noted():
+            declared = _list(content["items"], path)[position].get("critical")
+            if declared is not None and declared is not (item.id in critical):
+                raise InstrumentError(f"{path}.critical", f"{item.id}: the RED rules say otherwise; leave it out")
+    finished = tuple(replace(item, critical=item.id in critical) for item in items)
+    return QuestionSet(name, content["version"], about, licensed, tuple(care), closes, finished, rules)
 
 
 def _read_items(
-    name: str, content: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]], hints: Mapping[str, Hint]
+    name: str,
+    content: Mapping[str, Any],
+    sources: Mapping[str, Mapping[str, Any]],
+    hints: Mapping[str, Hint] | None,
+    faults: Faults,
 ) -> list[Item]:
     rows = _list(content.get("items"), f"{name}.items")
     if not rows:
         raise InstrumentError(f"{name}.items", "there is no question")
-    items: list[Item] = []
-    seen: set[str] = set()
+    items: dict[str, Item] = {}
     for position, row in enumerate(rows):
         path = f"{name}.items[{position}]"
-        row = _mapping(row, path)
-        home = name
-        if "from" in row:  # the same question as in another set: asked once, counted in both
-            _only(row, path, "id", "from", "critical")
-            home = str(row["from"])
-            row = _shared(row, home, sources, path)
-        item = _read_item(row, path, home, 1 << position, hints)
-        if item.id in seen:
-            raise InstrumentError(f"{path}.id", f"{item.id} stands twice in this set")
-        seen.add(item.id)
-        items.append(item)
-    return items
+        with faults.noted():
+            row = _mapping(row, path)
+            home = name
+            if "from" in row:  # the same question as in another set: asked once, counted in both
+                _only(row, path, "id", "from", "critical")
+                home = str(row["from"])
+                row = _shared(row, home, sources, path)
+            item = _read_item(row, path, home, 1 << position, hints)
+            if item.id in items:
+                raise InstrumentError(f"{path}.id", f"{item.id} stands twice in this set")
+            items[item.id] = item
+    return list(items.values())
+
+
+def _named(content: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Item]:
+    """The questions a set names, with nothing but their kind: stand-ins for those whose wording was refused."""
+    named: dict[str, Item] = {}
+    for position, row in enumerate(content.get("items") or ()):
+        if not isinstance(row, Mapping) or not isinstance(identity := row.get("id"), str):
+            continue
+        worded = [
+            other
+            for other in sources.get(str(row.get("from")), {}).get("items") or ()
+            if isinstance(other, Mapping) and other.get("id") == identity
+        ]
+        kind = next(iter(worded), row).get("kind", "indicator")
+        if kind == "fact" or kind == "indicator":
+            named[identity] = Item(identity, kind, False, {}, {}, "", (), {}, "", 1 << position)
+    return named
 
 
 def _shared(
@@ -138,7 +192,7 @@ def _shared(
     raise InstrumentError(f"{path}.from", f"{home!r} words no question {row.get('id')}")
 
 
-def _read_item(row: Mapping[str, Any], path: str, home: str, bit: int, hints: Mapping[str, Hint]) -> Item:
+def _read_item(row: Mapping[str, Any], path: str, home: str, bit: int, hints: Mapping[str, Hint] | None) -> Item:
     _only(row, path, "id", "kind", "critical", "ask", "sms", "hint", "options", "card")
     identity = row.get("id")
     if not isinstance(identity, str) or not _ITEM.match(identity):
@@ -147,7 +201,7 @@ def _read_item(row: Mapping[str, Any], path: str, home: str, bit: int, hints: Ma
     if kind not in ("indicator", "fact"):
         raise InstrumentError(f"{path}.kind", "must be 'indicator' or 'fact'")
     hint = row.get("hint", "yes_no")
-    if hint not in hints:
+    if hints is not None and hint not in hints:
         raise InstrumentError(f"{path}.hint", f"answers.yml has no hint {hint!r}")
     options = tuple(
         _read_option(_mapping(option, f"{path}.options[{n}]"), f"{path}.options[{n}]")
@@ -186,16 +240,19 @@ def _read_option(row: Mapping[str, Any], path: str) -> Option:
     )
 
 
-def _read_rules(name: str, content: Mapping[str, Any], items: Mapping[str, Item], licensed: bool) -> tuple[Rule, ...]:
+def _read_rules(
+    name: str, content: Mapping[str, Any], items: Mapping[str, Item], licensed: bool, faults: Faults
+) -> tuple[Rule, ...]:
     rules = []
     for position, row in enumerate(_list(content.get("rules"), f"{name}.rules")):
         path = f"{name}.rules[{position}]"
-        row = _mapping(row, path)
-        _only(row, path, "band", "when")
-        band = row.get("band")
-        if band not in RULE_BANDS:
-            raise InstrumentError(f"{path}.band", f"must be one of {', '.join(reversed(RULE_BANDS))}")
-        rules.append(Rule(band, read_condition(row.get("when"), f"{path}.when", items, licensed=licensed)))
+        with faults.noted():
+            row = _mapping(row, path)
+            _only(row, path, "band", "when")
+            band = row.get("band")
+            if band not in RULE_BANDS:
+                raise InstrumentError(f"{path}.band", f"must be one of {', '.join(reversed(RULE_BANDS))}")
+            rules.append(Rule(band, read_condition(row.get("when"), f"{path}.when", items, licensed=licensed)))
     return tuple(sorted(rules, key=lambda rule: -LEVELS[rule.band]))
 
 
@@ -268,55 +325,79 @@ def _indicator(identity: Any, path: str, items: Mapping[str, Item]) -> Item:
     return item
 
 
-def _read_answers(content: Mapping[str, Any]) -> tuple[dict[str, Hint], AnswerWords]:
-    _only(content, "answers", "hints", "words")
-    hints = {}
-    for key, row in _mapping(content.get("hints"), "answers.hints").items():
-        path = f"answers.hints.{key}"
-        row = _mapping(row, path)
-        _only(row, path, *VARIANTS, "sms")
-        say = _wordings({v: row.get(v) for v in VARIANTS}, path, question=False)
-        sms = _wordings(row["sms"], f"{path}.sms", question=False) if "sms" in row else say
-        hints[str(key)] = Hint(say, sms)
+def _read_answers(content: Mapping[str, Any], faults: Faults) -> tuple[dict[str, Hint], AnswerWords]:
+    hints: dict[str, Hint] = {}
     kinds: dict[str, list[str]] = {}
-    for kind, groups in _mapping(content.get("words"), "answers.words").items():
-        if not isinstance(kind, str):
-            raise InstrumentError("answers.words", f"{kind} was not read as a word: put 'yes' and 'no' in quotes")
-        phrases: list[str] = []
-        for group, rows in _mapping(groups, f"answers.words.{kind}").items():
-            path = f"answers.words.{kind}.{group}"
-            phrases += [_text(row, f"{path}[{n}]") for n, row in enumerate(_list(rows, path))]
-        kinds[kind] = phrases
-    try:
+    if not content:  # missing or no mapping: already noted
         return hints, gather_words(kinds)
-    except WordsConflict as conflict:
-        raise InstrumentError(f"answers.words.{conflict.kind}", conflict.problem) from None
+    with faults.noted():
+        _only(content, "answers", "hints", "words")
+    with faults.noted():
+        for key, row in _mapping(content.get("hints"), "answers.hints").items():
+            with faults.noted():
+                hints[str(key)] = _read_hint(row, f"answers.hints.{key}")
+    with faults.noted():
+        for kind, groups in _mapping(content.get("words"), "answers.words").items():
+            with faults.noted():
+                if not isinstance(kind, str):
+                    raise InstrumentError("answers.words", f"{kind} was not read as a word: put 'yes' and 'no' in quotes")
+                kinds[kind] = _read_words(groups, f"answers.words.{kind}")
+    if not faults.among("answers"):
+        with faults.noted():
+            try:
+                return hints, gather_words(kinds)
+            except WordsConflict as conflict:
+                raise InstrumentError(f"answers.words.{conflict.kind}", conflict.problem) from None
+    return hints, gather_words({})
+
+
+def _read_hint(row: Any, path: str) -> Hint:
+    row = _mapping(row, path)
+    _only(row, path, *VARIANTS, "sms")
+    say = _wordings({v: row.get(v) for v in VARIANTS}, path, question=False)
+    sms = _wordings(row["sms"], f"{path}.sms", question=False) if "sms" in row else say
+    return Hint(say, sms)
+
+
+def _read_words(groups: Any, path: str) -> list[str]:
+    phrases: list[str] = []
+    for group, rows in _mapping(groups, path).items():
+        phrases += [_text(row, f"{path}.{group}[{n}]") for n, row in enumerate(_list(rows, f"{path}.{group}"))]
+    return phrases
 
 
 def _read_choices(
-    content: Mapping[str, Any], sets: Mapping[str, QuestionSet]
+    content: Mapping[str, Any], sets: Collection[str], faults: Faults
 ) -> tuple[tuple[Choice, ...], frozenset[str], frozenset[str]]:
-    _only(content, "choose", "rows", "harm")
-    choices = []
-    for position, row in enumerate(_list(content.get("rows"), "choose.rows")):
-        path = f"choose.rows[{position}]"
-        row = _mapping(row, path)
-        _only(row, path, "intents", "flags", "facts", "ask")
-        said = {key: _codes(row.get(key, []), f"{path}.{key}") for key in ("intents", "flags", "facts")}
-        if not any(said.values()):
-            raise InstrumentError(path, "needs an intent, a flag or a fact that chooses the sets")
-        ask = tuple(_list(row.get("ask"), f"{path}.ask"))
-        for n, name in enumerate(ask):
-            if name not in sets:
-                raise InstrumentError(f"{path}.ask[{n}]", f"there is no set {name!r}")
-        choices.append(Choice(said["intents"], said["flags"], said["facts"], ask))
-    harm = _mapping(content.get("harm"), "choose.harm")
-    _only(harm, "choose.harm", "intents", "flags")
-    return (
-        tuple(choices),
-        _codes(harm.get("intents", []), "choose.harm.intents"),
-        _codes(harm.get("flags", []), "choose.harm.flags"),
-    )
+    choices: list[Choice] = []
+    intents, flags = frozenset[str](), frozenset[str]()
+    if not content:  # missing or no mapping: already noted
+        return (), intents, flags
+    with faults.noted():
+        _only(content, "choose", "rows", "harm")
+    with faults.noted():
+        for position, row in enumerate(_list(content.get("rows"), "choose.rows")):
+            with faults.noted():
+                choices.append(_read_choice(row, f"choose.rows[{position}]", sets))
+    with faults.noted():
+        harm = _mapping(content.get("harm"), "choose.harm")
+        _only(harm, "choose.harm", "intents", "flags")
+        intents = _codes(harm.get("intents", []), "choose.harm.intents")
+        flags = _codes(harm.get("flags", []), "choose.harm.flags")
+    return tuple(choices), intents, flags
+
+
+def _read_choice(row: Any, path: str, sets: Collection[str]) -> Choice:
+    row = _mapping(row, path)
+    _only(row, path, "intents", "flags", "facts", "ask")
+    said = {key: _codes(row.get(key, []), f"{path}.{key}") for key in ("intents", "flags", "facts")}
+    if not any(said.values()):
+        raise InstrumentError(path, "needs an intent, a flag or a fact that chooses the sets")
+    ask = tuple(_list(row.get("ask"), f"{path}.ask"))
+    for n, name in enumerate(ask):
+        if name not in sets:
+            raise InstrumentError(f"{path}.ask[{n}]", f"there is no set {name!r}")
+    return Choice(said["intents"], said["flags"], said["facts"], ask)
 
 
 # -- fields ----------------------------------------------------------------------------------------------------

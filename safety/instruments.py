@@ -19,7 +19,9 @@ instrument that declares ``licensed: true`` may have them, as some published one
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -42,12 +44,41 @@ class InstrumentError(ValueError):
     Attributes:
         path: the faulty field, as ``lethality.rules[1].when.of[3]``.
         problem: what is wrong with it and what would be right.
+        others: further faults of the same folder, so that whoever mends one sees all.
     """
 
-    def __init__(self, path: str, problem: str) -> None:
+    def __init__(self, path: str, problem: str, others: Sequence[InstrumentError] = ()) -> None:
         super().__init__(f"{path}: {problem}")
         self.path = path
         self.problem = problem
+        self.others = tuple(others)
+
+
+class Faults:
+    """Goes on after a fault: each ``with faults.noted():`` part that is refused is kept, and raised at the end."""
+
+    def __init__(self) -> None:
+        self._found: list[InstrumentError] = []
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        try:
+            yield
+        except InstrumentError as fault:
+            self._found.append(fault)
+
+    def among(self, name: str) -> bool:
+        """Whether a file of this name has a fault."""
+        return any(re.split(r"[.\[]", fault.path)[0] == name for fault in self._found)
+
+    def raise_if_any(self) -> None:
+        """
+        Raises:
+            InstrumentError: the first fault, with all ``others``.
+        """
+        if self._found:
+            first, *others = self._found
+            raise InstrumentError(first.path, first.problem, others)
 
 
 # -- conditions ------------------------------------------------------------------------------------------------

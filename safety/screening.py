@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from safety.instrument_files import read_instruments
-from safety.instruments import LEVELS, InstrumentError, Instruments
+from safety.instrument_files import gather_instruments
+from safety.instruments import LEVELS, Faults, InstrumentError, Instruments
 from safety.proofs import prove
 from safety.scoring import Answers, Facts, Outcome, evaluate
 
@@ -44,11 +44,15 @@ def load_instruments(parsed: Mapping[str, Mapping[str, Any]]) -> Instruments:
         parsed: file stem -> content; ``answers`` and ``choose`` beside the sets.
 
     Raises:
-        InstrumentError: with the path to the faulty field.
+        InstrumentError: with the path to the first faulty field, and all other faults beside it.
     """
-    instruments = read_instruments(parsed)
-    for question_set in instruments.sets.values():
-        prove(instruments, question_set, next_item)
+    faults = Faults()
+    instruments = gather_instruments(parsed, faults)
+    for name, question_set in instruments.sets.items():
+        if not faults.among(name):
+            with faults.noted():
+                prove(instruments, question_set, next_item)
+    faults.raise_if_any()
     return instruments
 
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from api.scripts import shape
-from api.scripts.load import Node, Problem
 from api.scripts.numbers import COUNTRIES, UNKNOWN_COUNTRY
+from api.scripts.tree import Node, Problem
 
 ChannelName = Literal["whatsapp", "sms"]
 CHANNELS: Final[tuple[ChannelName, ...]] = ("whatsapp", "sms")

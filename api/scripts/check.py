@@ -1,6 +1,6 @@
 """Every rule a bundle must keep, in one table (:data:`RULES`), and the check that lists every breach with its place.
 
-The rules come from safety.md and twilio.md; what cannot be read at all is noted by ``load.py`` and the readers of the
+The rules come from safety.md and twilio.md; what cannot be read at all is noted by ``parse.py`` and the readers of the
 parts. A breach of severity ``error`` keeps a bundle from being loaded; a ``warning`` wants a person's eye.
 """
 
@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from api.scripts.draft import Draft, read_draft
-from api.scripts.load import Node, Problem, Severity
+from api.scripts.floors import find_lowered
 from api.scripts.numbers import VARIANTS, Number, Variant
 from api.scripts.render import FALLBACK_TEXT
 from api.scripts.required import EMERGENCY_FIRST, NEUTRAL_TEXTS
 from api.scripts.screening import question_wordings
 from api.scripts.segments import BODY_LIMIT, count_segments, utf16_units
-from api.scripts.shape import did_you_mean
+from api.scripts.shape import did_you_mean, nearest
 from api.scripts.texts import NUMBER_PLACEHOLDERS, PLACEHOLDER, PLACEHOLDERS, Text, Wording
+from api.scripts.tree import Node, Problem, Severity
 from api.scripts.words import (
     contains_arabic,
     contains_latin,
@@ -154,10 +155,28 @@ def _revealing_spans(draft: Draft, text: str) -> Iterator[tuple[int, str]]:
 
 
 def _required_texts(draft: Draft) -> Iterator[Breach]:
+    spare = sorted(set(draft.texts) - set(draft.required))
     for name in draft.required:
-        if name not in draft.texts:
-            near = did_you_mean(name, sorted(set(draft.texts) - set(draft.required)))
-            yield Breach("texts", 1, f"there is no usable text {name}, which the bot needs{near}")
+        if name in draft.texts:
+            continue
+        near = did_you_mean(name, spare)
+        file, line = _where_named(draft, name) or _where_near(draft, name, spare) or ("release.yml", 1)
+        yield Breach(file, line, f"there is no usable text {name}, which the bot needs{near}")
+
+
+def _where_named(draft: Draft, name: str) -> tuple[str, int] | None:
+    """Where a text of that name stands that could not be read: in a file that is not YAML, or indented too far."""
+    heading = re.compile(rf"^[ \t]*[\"']?{re.escape(name)}[\"']?[ \t]*:".encode(), re.MULTILINE)
+    for file, data in sorted(draft.bundle.files.items()):
+        if file.startswith("texts/") and (found := heading.search(data)) is not None:
+            return file, data.count(b"\n", 0, found.start()) + 1
+    return None
+
+
+def _where_near(draft: Draft, name: str, spare: list[str]) -> tuple[str, int] | None:
+    """Where the name with a slip in it stands."""
+    near = nearest(name, spare)
+    return (draft.texts[near].file, draft.texts[near].line) if near else None
 
 
 def _revealing_words_listed(draft: Draft) -> Iterator[Breach]:
@@ -323,8 +342,8 @@ def _longest_fillings(draft: Draft, sms: bool) -> dict[tuple[str, Variant], str]
         fillings["child_line", variant] = "116111"
         fillings["safe_word", variant] = "x" * 16 if variant == "en" else "ك" * 16
         duties = [text for name, text in draft.texts.items() if name.startswith("duty_")]
-        words = [text.wordings["sms" if sms and text.has("sms") else "main"][variant].words for text in duties]
-        fillings["duty", variant] = max(words, key=len, default="")
+        said = [text.wordings["sms" if sms and text.has("sms") else "main"].get(variant) for text in duties]
+        fillings["duty", variant] = max((wording.words for wording in said if wording), key=len, default="")
         asked = draft.instruments
         questions = [asked.question(item, variant, sms=sms) for item in asked.items] if asked is not None else []
         fillings["question", variant] = max(questions, key=len, default="")
@@ -400,9 +419,14 @@ def _tone(severity: Severity) -> Callable[[Draft], Iterator[Breach]]:
 # -- script and letters --------------------------------------------------------------------------------
 
 
+def _is_one_line_for_all(text: Text) -> bool:
+    words = [wording.words for wording in text.wordings["main"].values()]
+    return len(words) == len(VARIANTS) and len(set(words)) == 1
+
+
 def _right_letters(draft: Draft) -> Iterator[Breach]:
     # The same words in all four variants are no translation: a line for those who read neither language.
-    foreign = {text.name for text in draft.texts.values() if len({w.words for w in text.wordings["main"].values()}) == 1}
+    foreign = {text.name for text in draft.texts.values() if _is_one_line_for_all(text)}
     for said in _said(draft):
         if said.owner in foreign:
             continue
@@ -421,6 +445,23 @@ def _no_hidden_characters(draft: Draft) -> Iterator[Breach]:
     for said in _said(draft):
         if (match := _HIDDEN.search(said.words)) is not None:
             yield said.breach(f"holds the invisible character U+{ord(match[0]):04X}; delete it", match.start())
+
+
+# -- what answers add up to ----------------------------------------------------------------------------
+
+
+def _bands_not_lowered(draft: Draft) -> Iterator[Breach]:
+    if draft.instruments is None:
+        return  # the reasons are noted
+    for lowered in find_lowered(draft.instruments):
+        name = lowered.floor.set_name
+        tree = draft.screening[name]
+        if lowered.given:
+            message = f"{lowered.floor} gives {lowered.given}, where screening.md gives {lowered.floor.band}"
+            yield Breach(tree.file, tree.line_of("rules"), f"{name}: {message}; a clinician must sign for it")
+        else:
+            message = f"{name}: screening.md gives {lowered.floor.band} for {lowered.floor}, but that is not asked"
+            yield Breach(tree.file, tree.line_of("items"), f"{message}; a clinician must sign for it")
 
 
 def _fallback_has_no_holes(draft: Draft) -> Iterator[Breach]:
@@ -463,6 +504,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("opt-out", "error", "no provider opt-out word is advertised", _no_opt_out_advertised),
     Rule("never", "error", "no promise, blame, verdict or question safety.md forbids", _tone("error")),
     Rule("tone", "warning", "no wording that often hurts", _tone("warning")),
+    # what answers add up to
+    Rule("band-lowered", "warning", "the questions of screening.md give at least its bands", _bands_not_lowered),
     # letters
     Rule("letters", "error", "Arabic wordings in Arabic letters, English in Latin ones", _right_letters),
     Rule("hidden", "error", "no invisible characters", _no_hidden_characters),

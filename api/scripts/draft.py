@@ -11,11 +11,12 @@ from typing import Any, Final
 from api.scripts import shape
 from api.scripts.channels import Channel, parse_channels
 from api.scripts.gate import DANGER_FILE, read_danger, read_exits
-from api.scripts.load import Bundle, Node, Problem, read_bundle
+from api.scripts.load import Bundle, read_bundle
 from api.scripts.numbers import Number, parse_numbers
 from api.scripts.required import GATEWAY_TEXTS, engine_texts
 from api.scripts.screening import read_instruments
 from api.scripts.texts import Text, parse_texts
+from api.scripts.tree import Node, Problem
 from safety.danger import Lexicon
 from safety.exit import DEFAULT, ExitPhrases
 from safety.screening import Instruments

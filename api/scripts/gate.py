@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from api.scripts.load import Node, Problem
+from api.scripts.tree import Node, Problem
 from safety.danger import Lexicon, LexiconNotUsable, compile_lexicon
 from safety.exit import ExitPhrases, PhraseNotUsable, compile_phrases
 
@@ -45,7 +45,8 @@ def read_danger(phrases: Mapping[str, Node], problems: list[Problem]) -> Lexicon
     try:
         return compile_lexicon(tree.plain())
     except LexiconNotUsable as refusal:
-        problems.append(Problem(tree.file, _line_named(tree, str(refusal)), "danger", f"{refusal}"))
+        for problem in map(str, (refusal, *refusal.others)):
+            problems.append(Problem(tree.file, _line_named(tree, problem), "danger", problem))
     except (AttributeError, KeyError, TypeError, ValueError):
         # A list where a map belongs and its like: safety/ reads data that was parsed, it does not check its form.
         problems.append(tree.problem("danger", "is not built as its head says: concepts, danger, not_danger, turns"))
@@ -79,8 +80,10 @@ def _line_named(tree: Node, refusal: str) -> int:
                 if re.search(rf"\b{re.escape(str(name))}\b", rest):
                     return node.line_of(name)
         elif isinstance(node.value, list):
-            row: Node
-            for row in node.value:
+            rows: list[Node] = node.value
+            if (numbered := re.match(r": entry (\d+):", rest)) is not None:
+                return rows[int(numbered[1]) - 1].line
+            for row in rows:
                 named = row.at("says" if section == "danger" else "concept")
                 if named is not row and str(named.value) in rest:
                     return named.line

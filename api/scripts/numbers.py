@@ -15,7 +15,7 @@ from datetime import date
 from typing import Final, Literal
 
 from api.scripts import shape
-from api.scripts.load import Node, Problem
+from api.scripts.tree import Node, Problem
 
 Variant = Literal["lev", "gulf", "msa", "en"]
 VARIANTS: Final[tuple[Variant, ...]] = ("lev", "gulf", "msa", "en")
@@ -167,16 +167,16 @@ def _parse_number(node: Node, problems: list[Problem]) -> Number | None:
     if expires_on is not None and (verified_on is None or expires_on < verified_on):
         message = "expires_on needs a verified_on that is not later"
         problems.append(node.at("expires_on").problem("number-verified", message))
-    if label is None:
+    if len(label) < len(VARIANTS):
         return None
     return Number(**{**values, "label": label, "file": node.file, "line": node.line})
 
 
-def parse_variants(node: Node, what: str, problems: list[Problem]) -> Mapping[Variant, str] | None:
-    """One wording for each of the four variants; ``None`` if any is missing or not text."""
+def parse_variants(node: Node, what: str, problems: list[Problem]) -> Mapping[Variant, str]:
+    """The wordings of the four variants: fewer, each with its problem, if one is missing or not text."""
     if not isinstance(node.value, dict):
         problems.append(node.problem("kind", f"{what} must have the four variants {', '.join(VARIANTS)}"))
-        return None
+        return {}
     problems.extend(shape.unknown_keys(node, VARIANTS, what))
     wordings: dict[Variant, str] = {}
     for variant in VARIANTS:
@@ -187,4 +187,4 @@ def parse_variants(node: Node, what: str, problems: list[Problem]) -> Mapping[Va
             problems.append(given.problem("kind", f"{what}: {variant} must be text; put it in quotes"))
         else:
             wordings[variant] = given.value.strip()
-    return wordings if len(wordings) == len(VARIANTS) else None
+    return wordings

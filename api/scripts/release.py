@@ -18,10 +18,10 @@ from typing import Any
 from api.scripts.channels import Channel
 from api.scripts.check import check_draft
 from api.scripts.draft import digest_of, read_draft
-from api.scripts.load import Problem
 from api.scripts.numbers import Number, Told, told_numbers
 from api.scripts.render import Templates, compile_template
 from api.scripts.texts import Text
+from api.scripts.tree import Problem
 from safety.danger import Lexicon
 from safety.exit import ExitPhrases
 from safety.screening import Instruments

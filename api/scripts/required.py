@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from api.scripts.load import Problem, parse
+from api.scripts.parse import parse
+from api.scripts.tree import Problem
 
 NEUTRAL_TEXTS: Final = ("opening", "not_now", "danger_bare", "urgent_check")
 """Said before the person has said it is a good time: no word of the subject anywhere (safety.md, "The first words")."""

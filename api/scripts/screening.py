@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from api.scripts.load import Node, Problem
 from api.scripts.numbers import VARIANTS, Variant
+from api.scripts.tree import Node, Problem
 from safety.screening import InstrumentError, Instruments, load_instruments
 
 _STEP: Final = re.compile(r"[^.\[\]]+")
@@ -21,8 +21,9 @@ def read_instruments(screening: Mapping[str, Node], problems: list[Problem]) -> 
     try:
         return load_instruments({name: tree.plain() for name, tree in screening.items()})
     except InstrumentError as error:
-        file, line = _place(error.path, screening)
-        problems.append(Problem(file, line, "screening", f"{error.path}: {error.problem}"))
+        for fault in (error, *error.others):
+            file, line = _place(fault.path, screening)
+            problems.append(Problem(file, line, "screening", f"{fault.path}: {fault.problem}"))
         return None
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from api.scripts.load import Node, Problem
+from api.scripts.tree import Node, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,5 +130,10 @@ def unknown_keys(node: Node, known: Iterable[str], what: str) -> list[Problem]:
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(word, known, 1, 0.75)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(word, known)
+    return f"; did you mean {near}?" if near else ""
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """The known name that a word with a slip in it was probably meant to be; empty if none is near."""
+    return next(iter(difflib.get_close_matches(word, known, 1, 0.75)), "")

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from api.scripts import shape
-from api.scripts.load import Bundle, Node, Problem
+from api.scripts.load import Bundle
 from api.scripts.numbers import VARIANTS, Variant, parse_variants
+from api.scripts.tree import Node, Problem
 
 Form = Literal["main", "sms", "no_numbers"]
 FORMS: Final[tuple[Form, ...]] = ("main", "sms", "no_numbers")
@@ -65,7 +66,8 @@ class Text:
 
 
 def parse_texts(bundle: Bundle, problems: list[Problem]) -> dict[str, Text]:
-    """Every text of the bundle by name; a text of which any part cannot be used is left out, with its problem."""
+    """Every text of the bundle by name. One of which a part cannot be used is without that part, with its problem:
+    what is left is checked all the same, and the problem keeps the bundle from being used."""
     texts: dict[str, Text] = {}
     for _, tree in bundle.under("texts"):
         if shape.read_fields(tree, {"texts": shape.anything()}, "a file of texts", problems) is None:
@@ -99,7 +101,6 @@ def _parse_text(name: str, node: Node, line: int, problems: list[Problem]) -> Te
         if not isinstance(given.value, bool):
             problems.append(given.problem("kind", f"neutral of {name} must be true or false"))
     wordings: dict[Form, Mapping[Variant, Wording]] = {}
-    complete = True
     for form in FORMS:
         if form == "main":
             source: Node | None = Node(
@@ -111,10 +112,5 @@ def _parse_text(name: str, node: Node, line: int, problems: list[Problem]) -> Te
             continue
         what = name if form == "main" else f"{form} of {name}"
         words = parse_variants(source, what, problems)
-        if words is None:
-            complete = False
-            continue
-        wordings[form] = {
-            variant: Wording(form, variant, words[variant], source.value[variant]) for variant in VARIANTS
-        }
-    return Text(name, wordings, neutral, node.file, line) if complete else None
+        wordings[form] = {variant: Wording(form, variant, said, source.value[variant]) for variant, said in words.items()}
+    return Text(name, wordings, neutral, node.file, line)

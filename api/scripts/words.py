@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from api.scripts.load import Severity
 from api.scripts.numbers import Variant
+from api.scripts.tree import Severity
 from safety.optout import OPT_OUT_WORDS
 
 # One character for one character: letters that people write for one another become the same.

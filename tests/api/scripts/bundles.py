@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from api.scripts.check import check_release
-from api.scripts.load import Problem
 from api.scripts.required import EMERGENCY_FIRST, GATEWAY_TEXTS
+from api.scripts.tree import Problem
 
 FLAWLESS: dict[str, str] = {
     "release.yml": "name: test\nlanguages: [ar, en]\nowner: somebody\n",
@@ -29,9 +29,9 @@ words:
   skip: {arabic: [تخطي], english: [skip]}
   unsure: {arabic: [يمكن], english: [maybe]}
 """,
-    "screening/choose.yml": "rows:\n  - intents: [disclose_physical]\n    ask: [now]\nharm:\n  intents: [disclose_physical]\n",
-    "screening/now.yml": """\
-set: now
+    "screening/choose.yml": "rows:\n  - intents: [disclose_physical]\n    ask: [near]\nharm:\n  intents: [disclose_physical]\n",
+    "screening/near.yml": """\
+set: near
 version: 1
 about: "Danger now. Worded here, not a validated instrument."
 items:

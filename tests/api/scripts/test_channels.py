@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from api.scripts.channels import CAREFUL, channel_of, parse_channels
-from api.scripts.load import Problem, parse
+from api.scripts.parse import parse
+from api.scripts.tree import Problem
 from tests.api.scripts.bundles import channels_file
 
 

@@ -136,7 +136,7 @@ def test_the_line_inside_a_block_of_text_is_the_one_of_the_word(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("rule", "files", "place"),
     [
-        ("missing-text", {"texts__all": texts_file().replace("  menu:", "  menuu:")}, ("texts", 1)),
+        ("missing-text", {"texts__all": texts_file().replace("  menu:", "  menuu:")}, ("texts/all.yml", 32)),
         ("not-neutral", {"texts__all": texts_file().replace("neutral: true", "neutral: false", 1)}, ("texts/all.yml", 2)),
         ("no-revealing-words", {"phrases__revealing": "words: {ar: [], en: []}\n"}, None),
         ("no-revealing-words", {"phrases__revealing": None}, ("phrases/revealing.yml", 1)),
@@ -148,7 +148,7 @@ def test_the_line_inside_a_block_of_text_is_the_one_of_the_word(tmp_path: Path) 
         ("danger", {"phrases__danger": "concepts:\n  now: {words: {english: [now]}}\n  hurt: {flag: x}\n"}, ("phrases/danger.yml", 3)),
         ("danger", {"phrases__danger": "concepts: {}\n"}, ("phrases/danger.yml", 1)),
         ("danger", {"phrases__danger": "- now\n"}, ("phrases/danger.yml", 1)),
-        ("danger", {"phrases__danger": "concepts:\n  now: [now]\n"}, ("phrases/danger.yml", 1)),
+        ("danger", {"phrases__danger": "concepts:\n  now: [now]\n"}, ("phrases/danger.yml", 2)),
         ("missing-file", {"channels": None}, ("channels.yml", 1)),
         ("missing-file", {"numbers": None}, ("numbers.yml", 1)),
         ("missing-file", {"release": None}, ("release.yml", 1)),
@@ -223,8 +223,8 @@ def test_a_faulty_channel_is_reported_at_its_line(tmp_path: Path, old: str, new:
 def test_what_the_screening_rules_refuse_is_reported_at_the_line_of_the_field(tmp_path: Path) -> None:
     from tests.api.scripts.bundles import FLAWLESS
 
-    faulty = FLAWLESS["screening/now.yml"].replace("when: N1", "when: N7")
-    assert found(problems_of(tmp_path / "a", screening__now=faulty), "screening") == [("screening/now.yml", 10)]
+    faulty = FLAWLESS["screening/near.yml"].replace("when: N1", "when: N7")
+    assert found(problems_of(tmp_path / "a", screening__near=faulty), "screening") == [("screening/near.yml", 10)]
     without = problems_of(tmp_path / "b", screening__answers=None)
     assert found(without, "screening") == [("screening/answers.yml", 1)]
 
@@ -232,8 +232,8 @@ def test_what_the_screening_rules_refuse_is_reported_at_the_line_of_the_field(tm
 def test_questions_keep_the_rules_of_texts(tmp_path: Path) -> None:
     from tests.api.scripts.bundles import FLAWLESS
 
-    faulty = FLAWLESS["screening/now.yml"].replace("Is somebody near you?", "Why did you go back?")
-    assert found(problems_of(tmp_path, screening__now=faulty), "never") == [("screening/now.yml", 6)]
+    faulty = FLAWLESS["screening/near.yml"].replace("Is somebody near you?", "Why did you go back?")
+    assert found(problems_of(tmp_path, screening__near=faulty), "never") == [("screening/near.yml", 6)]
 
 
 def test_the_texts_the_engine_names_must_exist(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from api.scripts.load import LARGEST_FILE, parse, read_bundle
+from api.scripts.load import read_bundle
+from api.scripts.parse import LARGEST_FILE, parse
 from tests.api.scripts.bundles import found, write_bundle
 
 BROKEN_FILES = [

@@ -77,7 +77,7 @@ def test_all_problems_come_at_once_warnings_included(tmp_path: Path) -> None:
         load_release(write_bundle(tmp_path, texts__all=texts, numbers=numbers_file(verified="")))
     rules = {problem.rule for problem in caught.value.problems}
     assert {"missing-text", "kind", "number-unverified"} <= rules
-    assert "errors in the scripts; the first: texts:1:" in str(caught.value)
+    assert "errors in the scripts; the first: texts/all.yml:4:" in str(caught.value)
 
 
 def test_warnings_alone_do_not_keep_a_release_from_loading(tmp_path: Path) -> None:
@@ -98,6 +98,6 @@ def test_the_engine_gets_the_screening_sets_and_nothing_else(tmp_path: Path) -> 
     release = load_release(write_bundle(tmp_path))
     part = release.engine_part()
     assert set(part) == {"screening"}
-    assert set(load_instruments(part["screening"]).sets) == {"now"}
-    part["screening"]["now"]["items"].clear()
-    assert release.engine_part()["screening"]["now"]["items"]
+    assert set(load_instruments(part["screening"]).sets) == {"near"}
+    part["screening"]["near"]["items"].clear()
+    assert release.engine_part()["screening"]["near"]["items"]

@@ -1,0 +1,78 @@
+"""The bands screening.md gives, kept beside the scripts so that a change that lowers one is never made unseen.
+
+The questions are data and staff may change them; an institution may bring its own instrument under another name. But
+"the person I fear is with me" counting for less than RED is more often a slip than a decision, so the checker warns
+and a clinician signs (docs/writing-scripts.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+from safety.instruments import LEVELS, Band, Instruments
+from safety.scoring import evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """These answers, and nothing else answered, must give at least this band."""
+
+    set_name: str
+    answered: tuple[tuple[str, str], ...]
+    band: Band
+
+    def __str__(self) -> str:
+        return " and ".join(f"{item} {answer}" for item, answer in self.answered)
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A floor that does not hold, and the band the scripts give in its place; empty if a question is not asked."""
+
+    floor: Floor
+    given: str
+
+
+def _yes(set_name: str, band: Band, *groups: tuple[str, ...]) -> tuple[Floor, ...]:
+    return tuple(Floor(set_name, tuple((item, "yes") for item in group), band) for group in groups)
+
+
+def _each(*items: str) -> tuple[tuple[str, ...], ...]:
+    return tuple((item,) for item in items)
+
+
+FLOORS: Final[tuple[Floor, ...]] = (
+    *_yes("now", "RED", *_each("N1", "N2", "N3", "N4")),
+    *_yes("lethality", "RED", *combinations(("P1", "P2", "P3", "P4"), 2)),
+    *_yes("lethality", "HIGH", *_each("P1", "P2", "P3", "P4")),
+    *_yes("lethality", "HIGH", *combinations(("P5", "P6", "P7", "P8", "P9", "P10", "P11"), 4)),
+    *_yes("lethality", "ELEVATED", *_each("P5", "P6", "P7", "P8", "P9", "P10", "P11")),
+    *_yes("child", "RED", ("K2",)),
+    *_yes("child", "HIGH", *_each("K4", "K5")),
+    *_yes("self_harm", "RED", *_each("S2", "S3")),
+    *_yes("self_harm", "HIGH", ("S1",)),
+    Floor("self_harm", (("S1", "skip"),), "HIGH"),
+    *_yes("exploitation", "RED", ("T6",)),
+    *_yes("exploitation", "HIGH", ("T4",), ("T2", "T1"), ("T2", "T3"), ("T2", "T5")),
+    *_yes("exploitation", "ELEVATED", *_each("T1", "T2", "T3", "T5")),
+    *_yes("honour", "RED", ("H2",), ("H4",), ("H1", "H3")),
+    *_yes("honour", "HIGH", *_each("H1", "H3", "H5")),
+)
+"""The table of screening.md, row by row. An under-18's disclosure stands in ``safety.scoring`` and is not data."""
+
+
+def find_lowered(instruments: Instruments) -> Iterator[Lowered]:
+    """Every floor that the scripts' questions do not reach, in the sets of these names that they have."""
+    for floor in FLOORS:
+        if floor.set_name not in instruments.sets:
+            continue
+        asked = {item.id for item in instruments.sets[floor.set_name].items}
+        if any(item not in asked for item, _ in floor.answered):
+            yield Lowered(floor, "")
+            continue
+        given = evaluate(instruments, {floor.set_name: dict(floor.answered)})
+        if given.level < LEVELS[floor.band]:
+            yield Lowered(floor, given.band)

@@ -1,0 +1,209 @@
+"""Whoever mends the scripts sees every problem at once, each at a place that exists: one never hides another."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api.scripts.check import check_release
+from api.scripts.draft import read_draft
+from api.scripts.floors import FLOORS, find_lowered
+from api.scripts.parse import parse
+from api.scripts.tree import Problem
+from safety.screening import load_instruments
+from tests.api.scripts.bundles import FLAWLESS, found, plain_text, problems_of, texts_file
+
+SCRIPTS = Path(__file__).parents[3] / "scripts"
+
+
+def shipped(tmp_path: Path, file: str, *changes: tuple[str, str]) -> list[Problem]:
+    """What the checker says about the shipped scripts with something changed once in one file; errors and lowered bands."""
+    directory = tmp_path / "scripts"
+    shutil.copytree(SCRIPTS, directory)
+    shutil.copy(SCRIPTS.parent / "domain.yml", tmp_path / "domain.yml")
+    text = (directory / file).read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    (directory / file).write_text(text, encoding="utf-8")
+    return [p for p in check_release(directory) if p.severity == "error" or p.rule == "band-lowered"]
+
+
+def test_what_is_shipped_has_no_error_and_lowers_no_band(tmp_path: Path) -> None:
+    assert shipped(tmp_path, "release.yml") == []
+
+
+# -- a file that is not YAML ----------------------------------------------------------------------------
+
+BROKEN_ENTRIES = [
+    ("an open quote", "  broken:\n    lev: \"مرحبا\n    gulf: هلا\n    msa: أهلا\n    en: Hello\n", "yaml"),
+    ("a colon", "  broken:\n    lev: مرحبا: هلا\n    gulf: هلا\n    msa: أهلا\n    en: Hello\n", "yaml"),
+    ("a wrong indent", "  broken:\n    lev: مرحبا\n     gulf: هلا\n    msa: أهلا\n    en: Hello\n", "yaml"),
+    ("a tab", "  broken:\n\tlev: مرحبا\n    gulf: هلا\n    msa: أهلا\n    en: Hello\n", "tab"),
+    ("a bracket", "  broken: [\n    lev: مرحبا\n", "yaml"),
+    ("no colon at all", "  broken\n", "yaml"),
+]
+
+
+@pytest.mark.parametrize(("entry", "rule"), [case[1:] for case in BROKEN_ENTRIES], ids=[case[0] for case in BROKEN_ENTRIES])
+def test_a_broken_entry_does_not_hide_what_is_wrong_elsewhere_in_its_file(tmp_path: Path, entry: str, rule: str) -> None:
+    faulty = plain_text("extra").replace("Hello", "Why did you stay?")
+    problems = problems_of(tmp_path, texts__all=texts_file(entry + faulty))
+    lines = entry.count("\n")
+    assert [(p.file, p.rule) for p in problems] == [("texts/all.yml", rule), ("texts/all.yml", "never")]
+    assert 2 <= problems[0].line <= 1 + lines
+    assert problems[1].line == 1 + lines + 6
+
+
+def test_each_broken_entry_is_told_once() -> None:
+    entries = "".join(entry.replace("broken", f"broken{n}") for n, (_, entry, _) in enumerate(BROKEN_ENTRIES))
+    tree, problems = parse(f"texts:\n{entries}{plain_text('good')}".encode(), "a.yml")
+    assert len(problems) == len(BROKEN_ENTRIES)
+    assert tree is not None and list(tree.at("texts").value) == ["good"]
+
+
+def test_a_needed_text_that_cannot_be_read_is_named_where_it_stands(tmp_path: Path) -> None:
+    text = texts_file()
+    line = text.split("\n").index("  menu:") + 1
+    broken = text.replace("  menu:\n    neutral: true\n", "  menu:\n    neutral: \"true\n")
+    problems = problems_of(tmp_path, texts__all=broken)
+    assert [(p.file, p.line, p.rule) for p in problems] == [
+        ("texts/all.yml", line, "missing-text"),
+        ("texts/all.yml", line + 1, "yaml"),
+    ]
+
+
+def test_a_needed_text_that_stands_nowhere_is_named_at_the_bundle(tmp_path: Path) -> None:
+    problems = problems_of(tmp_path, texts__all=texts_file().replace(plain_text("menu"), ""))
+    assert found(problems, "missing-text") == [("release.yml", 1)]
+
+
+def test_a_file_of_another_encoding_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    data = texts_file(plain_text("extra").replace("Hello", "Why did you stay?")).encode() + "# ملاحظة\n".encode("cp1256")
+    assert [p.rule for p in problems_of(tmp_path, texts__all=data)] == ["never", "encoding"]
+
+
+@pytest.mark.parametrize(("old", "new"), [("    lev:", "    lov:"), ("    lev: مرحبا", "    lev: 7"), ("    lev: مرحبا\n", "")])
+def test_a_variant_that_cannot_be_used_does_not_hide_what_the_others_say(tmp_path: Path, old: str, new: str) -> None:
+    entry = plain_text("extra").replace("أهلا", "الشرطة").replace(old, new, 1)
+    problems = problems_of(tmp_path, texts__all=texts_file(entry))
+    assert found(problems, "revealing")
+    assert found(problems, "missing-variant") or found(problems, "kind")
+
+
+# -- the questions --------------------------------------------------------------------------------------
+
+
+def test_every_fault_of_the_questions_is_told(tmp_path: Path) -> None:
+    near = FLAWLESS["screening/near.yml"].replace("band: RED", "band: REDD").replace("version: 1", "version: 0")
+    other = near.replace("set: near", "set: far").replace("N1", "F1").replace('card: {ar: "بقربه", en: "near"}', "card: {ar: 5}")
+    choose = FLAWLESS["screening/choose.yml"].replace("ask: [near]", "ask: [neer]")
+    answers = FLAWLESS["screening/answers.yml"].replace("arabic: [لا]", "arabic: [7]")
+    problems = problems_of(
+        tmp_path, screening__near=near, screening__far=other, screening__choose=choose, screening__answers=answers
+    )
+    assert [(p.file, p.line) for p in problems] == [
+        ("screening/answers.yml", 5),
+        ("screening/choose.yml", 3),
+        ("screening/far.yml", 2),
+        ("screening/far.yml", 7),
+        ("screening/far.yml", 9),
+        ("screening/near.yml", 2),
+        ("screening/near.yml", 9),
+    ]
+
+
+def test_a_rule_that_names_a_faulty_question_is_not_told_as_a_second_fault(tmp_path: Path) -> None:
+    faulty = FLAWLESS["screening/near.yml"].replace("Is somebody near you?", "Somebody near")
+    assert [(p.file, p.line) for p in problems_of(tmp_path, screening__near=faulty)] == [("screening/near.yml", 6)]
+
+
+def test_a_set_without_fault_is_proved_though_another_has_one(tmp_path: Path) -> None:
+    useless = FLAWLESS["screening/near.yml"] + "  - band: HIGH\n    when: N1\n"
+    other = FLAWLESS["screening/near.yml"].replace("set: near", "set: far").replace("N1", "F1").replace("version: 1", "version: x")
+    problems = problems_of(tmp_path, screening__near=useless, screening__far=other)
+    assert [(p.file, "never decides" in p.message) for p in problems] == [
+        ("screening/far.yml", False),
+        ("screening/near.yml", True),
+    ]
+
+
+# -- the bands of screening.md --------------------------------------------------------------------------
+
+
+def test_present_danger_that_counts_for_less_than_red_is_warned_of(tmp_path: Path) -> None:
+    problems = shipped(tmp_path, "screening/now.yml", ("band: RED", "band: HIGH"))
+    assert [(p.file, p.severity) for p in problems] == [("screening/now.yml", "warning")] * 4
+    assert "N1 yes gives HIGH, where screening.md gives RED" in problems[0].message
+
+
+def test_a_question_taken_out_is_warned_of(tmp_path: Path) -> None:
+    text = (SCRIPTS / "screening" / "now.yml").read_text(encoding="utf-8")
+    start, end = text.index("  - id: N2"), text.index("  - id: N3")
+    problems = shipped(tmp_path, "screening/now.yml", (text[start:end], ""), ("N1, N2, N3", "N1, N3"))
+    assert ["N2 yes, but that is not asked" in p.message for p in problems] == [True]
+
+
+def test_each_floor_is_seen_when_it_is_lowered() -> None:
+    """Every row of the table breaks when a set has one rule alone, which holds when everything is answered yes."""
+    draft, _ = read_draft(SCRIPTS)
+    parsed = draft.plain(draft.screening)
+    for content in parsed.values():
+        if "rules" in content:
+            ids = [row["id"] for row in content["items"] if row.get("kind", "indicator") == "indicator"]
+            content["rules"] = [{"band": "ELEVATED", "when": {"all": ids}}]
+    assert {lowered.floor for lowered in find_lowered(load_instruments(parsed))} == set(FLOORS)
+
+
+# -- the words of danger --------------------------------------------------------------------------------
+
+
+def test_every_fault_of_the_danger_words_is_told(tmp_path: Path) -> None:
+    faulty = """\
+concepts:
+  now: {words: {english: [now]}, flag: hurry}
+  knife: [knife]
+  gun: {words: {english: [gun]}}
+danger:
+  - {says: a gun soon, all: [gun, now], level: soon}
+  - {says: a sword, all: [sword], level: now}
+  - no map
+not_danger:
+  - {concept: gun, reach: everywhere}
+"""
+    problems = problems_of(tmp_path, phrases__danger=faulty)
+    assert [(p.file, p.line, p.rule) for p in problems] == [("phrases/danger.yml", n, "danger") for n in (2, 3, 6, 7, 8, 10)]
+
+
+# -- any damage -----------------------------------------------------------------------------------------
+
+FILES = sorted(path.relative_to(SCRIPTS).as_posix() for path in SCRIPTS.rglob("*.yml") if path.name != "danger.yml")
+
+
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_whatever_an_editor_does_to_a_file_every_problem_has_a_place_that_exists(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = data.draw(st.sampled_from(FILES))
+    lines = (SCRIPTS / file).read_text(encoding="utf-8").split("\n")
+    for _ in range(data.draw(st.integers(1, 4))):
+        n = data.draw(st.integers(0, len(lines) - 1))
+        slip = data.draw(st.sampled_from(["delete", "twice", "quote", "indent", "outdent", "tab", "colon", "cut", "brace"]))
+        line = lines[n]
+        lines[n : n + 1] = {
+            "delete": [], "twice": [line, line], "quote": [line.replace('"', "", 1)], "indent": [f" {line}"],
+            "outdent": [line[1:]], "tab": [f"\t{line}"], "colon": [line.replace(":", "", 1)], "cut": [line[: len(line) // 2]],
+            "brace": [line + "}"],
+        }[slip]
+        lines = lines or [""]
+    directory = tmp_path_factory.mktemp("damaged") / "scripts"
+    shutil.copytree(SCRIPTS, directory)
+    (directory / file).write_text("\n".join(lines), encoding="utf-8")
+    for problem in check_release(directory, SCRIPTS.parent / "domain.yml"):
+        assert (directory / problem.file).is_file(), problem
+        assert 1 <= problem.line <= (directory / problem.file).read_bytes().count(b"\n") + 1, problem
