@@ -74,7 +74,7 @@ def open_the_talk(turn: Turn) -> bool:
         talk.stage = "opening"
         turn.say("opening")
         return False
-    if turn.alarm == "maybe" and talk.tell("urgent_check"):
+    if (turn.alarm == "maybe" or _may_be_a_farewell(turn)) and talk.tell("urgent_check"):
         talk.stage = "urgent"
         turn.say("urgent_check")
         return False
@@ -93,6 +93,12 @@ def open_the_talk(turn: Turn) -> bool:
     talk.stage = "opening"
     turn.say("opening")
     return False
+
+
+def _may_be_a_farewell(turn: Turn) -> bool:
+    """Who speaks of ending their life may not write again: "is it now" is the first thing the questions would ask
+    (screening.md, S2), but those wait for a good time. The neutral question does not."""
+    return turn.sure and turn.intent == "disclose_self_harm" and "self_harm" in turn.flags
 
 
 def forget_wrong_number(turn: Turn) -> None:

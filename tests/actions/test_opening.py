@@ -55,6 +55,18 @@ def test_uncertain_danger_asks_a_neutral_question_and_a_yes_brings_the_number(ma
     assert answers.commands[0]["band"] == "RED"
 
 
+def test_a_farewell_is_asked_at_once_whether_something_is_urgent(make_turn):
+    asks = make_turn(Talk(), intent="disclose_self_harm", flags=["self_harm"])
+    open_the_talk(asks)
+    assert said(asks) == ["urgent_check"] and asks.commands == []
+    answers = make_turn(asks.talk, reply="yes")
+    open_the_talk(answers)
+    assert said(answers) == ["danger_bare", "opening"] and answers.commands[0]["band"] == "RED"
+    denies = make_turn(Talk(stage="urgent", told=["urgent_check"]), reply="no")
+    open_the_talk(denies)
+    assert said(denies) == ["opening"] and denies.commands == []
+
+
 @pytest.mark.parametrize("reply", ["unsure", "skip"])
 def test_not_knowing_never_counts_as_no(make_turn, reply):
     turn = make_turn(Talk(stage="urgent", told=["urgent_check"]), reply=reply)

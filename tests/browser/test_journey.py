@@ -56,6 +56,13 @@ def test_from_the_phone_to_the_counsellor_and_out_in_the_middle(stack: Stack, co
     console.locator(".write button[type=submit]").first.click()
     expect(phone.locator(".talk li").last).to_contain_text(FROM_US, timeout=15_000)
 
+    menu = console.locator("details.menu").first
+    for leave in (lambda: console.keyboard.press("Escape"), lambda: console.locator(".words").first.click()):
+        menu.locator("summary").click()
+        expect(menu).to_have_attribute("open", "")
+        leave()
+        expect(menu).not_to_have_attribute("open", "")
+
     phone.locator("textarea").fill(FROM_HER)
     phone.locator("textarea").press("Enter")
     expect(console.locator(".words")).to_contain_text(FROM_HER, timeout=15_000)

@@ -46,6 +46,18 @@ function signedOut() {
   leave();
 }
 
+// A menu left open hides the words below it: it closes as menus do, by Escape and by a click anywhere else.
+document.addEventListener("click", (event) => {
+  for (const menu of pane.querySelectorAll(".menu[open]")) menu.open = menu.contains(event.target);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of pane.querySelectorAll(".menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
 // One request at a time; what changes meanwhile is fetched once more before the promise is kept.
 function refresh() {
   again = true;
