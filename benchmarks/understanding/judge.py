@@ -39,11 +39,14 @@ class Judge:
         return await self._engine.understand(text)
 
     def with_rules(self, text: str, understood: dict[str, Any]) -> dict[str, Any]:
-        """The same with ``rule`` (level), ``urgent`` (rule or model) and ``exit``."""
+        """The same with ``rule`` (level), ``urgent`` (rule or model), ``exit``, and what ringing rules saw among the flags,
+        as ``./hams understand`` prints it."""
         danger = find_danger(text, self._lexicon)
         rule = danger.level if danger else ""
         urgent = understood["alarm"] == "now" or rule == "now"
-        return {**understood, "rule": rule, "urgent": urgent, "exit": is_exit(text, self._exits)}
+        seen = danger.codes if danger is not None and rule == "now" else ()
+        flags = list(dict.fromkeys((*understood["flags"], *seen)))
+        return {**understood, "flags": flags, "rule": rule, "urgent": urgent, "exit": is_exit(text, self._exits)}
 
 
 def group_of(row: dict[str, Any]) -> str:
