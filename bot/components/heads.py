@@ -16,8 +16,14 @@ Scores: TypeAlias = "NDArray[np.float32]"
 
 
 def _line(
-    features: csr_matrix, target: NDArray[np.bool_], strength: float, counts: Scores | None = None
+    features: csr_matrix,
+    target: NDArray[np.bool_],
+    strength: float,
+    counts: Scores | None = None,
+    columns: NDArray[np.int64] | None = None,
 ) -> tuple[Scores, float]:
+    if columns is not None:  # chosen here and not by who calls: many processes choose at the same time
+        features = features[:, columns]
     # liblinear's dual solver: minutes faster than the others on sparse n-grams; a finer tolerance takes twice the time and
     # answers no message of the development set differently
     model = LogisticRegression(
@@ -67,7 +73,7 @@ class Heads:
         chance = np.random.RandomState(0)  # the same columns in every training
         width = features.shape[1]
         columns = [np.flatnonzero(chance.random_sample(width) < share) for _ in range(parts)]
-        lines = Parallel(n_jobs=-1)(delayed(_line)(features[:, some], target, strength, counts) for some in columns)
+        lines = Parallel(n_jobs=-1)(delayed(_line)(features, target, strength, counts, some) for some in columns)
         mean = np.zeros((width, 1), dtype=np.float32)
         for some, (weights, _) in zip(columns, lines, strict=True):
             mean[some, 0] += weights / parts

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 
@@ -21,6 +23,14 @@ from bot.components.spacing import Spacing
 
 _READING_WEIGHTS = (0.15, 0.1, 0.07)
 """Of the first, second and third reading of a Latin-letter word; chosen on half A of the development set."""
+
+
+Part = TypeVar("Part", Ngrams, ConceptMarks)
+
+
+def _learned(part: Part, folded: Sequence[str]) -> tuple[Part, csr_matrix]:
+    features = part.learn(folded)
+    return part, features
 
 
 class MessageFeatures:
@@ -47,9 +57,12 @@ class MessageFeatures:
         typed = [words_alone(normalise(text)) for text in texts]
         self._spacing.learn(typed)
         folded = [self._spacing.apart(text) for text in typed]
-        ngrams = self._ngrams.learn(folded)
+        # the two slowest steps of learning, side by side in two processes
+        (self._ngrams, ngrams), (self._marks, marks) = Parallel(n_jobs=2)(
+            delayed(_learned)(part, folded) for part in (self._ngrams, self._marks)
+        )
         self._arabizi.learn(folded, [text for text, is_english in zip(folded, english, strict=True) if is_english])
-        return self._beside(ngrams, texts, folded, self._marks.learn(folded))
+        return self._beside(ngrams, texts, folded, marks)
 
     def of(self, texts: Sequence[str]) -> csr_matrix:
         """Features of many texts, one row a text."""

@@ -70,7 +70,7 @@ class Understanding(GraphComponent):
     def get_default_config() -> dict[str, Any]:
         return {
             "intent_strength": 12.0, "flag_strength": 6.0, "danger_strength": 20.0, "ordinary_counts": 4.0,
-            "flag_threshold": 0.55, "concept_weight": 0.25, "sharpness": 2.8, "elsewhere": 0.6, "harm_counts": 0.2,
+            "flag_threshold": 0.55, "concept_weight": 0.25, "sharpness": 2.8, "elsewhere": 0.6, "harm_counts": 0.3,
             "encoder": None,
         }
 
