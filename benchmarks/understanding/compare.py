@@ -5,7 +5,7 @@
 Trains each mix on ``nlu_data/`` outside of Rasa (the default pipeline with DIET: in Rasa) and judges it on both halves of
 the development set. Half A is where choices were made, half B is only ever reported. ``ranking`` is how often a message
 of danger scores above one that only looks like it (area under the curve), before rules and thresholds. ``seconds`` is
-processor time of learning. ``--share 0.07`` learns every row from that part of the data, so that slow ones can stand in
+what learning took by the clock. ``--share 0.07`` learns every row from that part of the data, so that slow ones can stand in
 the table too. ``--curve`` learns the shipped mix from parts of the data instead. The sub-word embeddings are learned from
 nlu_data/ordinary and the training messages.
 """
@@ -230,9 +230,9 @@ def main() -> int:
     print(f"{'':44} half A: intents worst ranking flags   half B: the same            seconds")
 
     def row(name: str, learn: Callable[[], Scored]) -> Scored:
-        began = time.process_time()
+        began = time.perf_counter()
         scored = learn()
-        print(f"{name:44} {'   '.join(figures(scored, asked, names))}   {time.process_time() - began:6.0f}", flush=True)
+        print(f"{name:44} {'   '.join(figures(scored, asked, names))}   {time.perf_counter() - began:6.0f}", flush=True)
         return scored
 
     if chosen.curve:
