@@ -65,23 +65,25 @@ def open_the_talk(turn: Turn) -> bool:
     if turn.intent == "wrong_number" and turn.sure and talk.stage != "new":
         forget_wrong_number(turn)
         return False
+    if turn.intent == "request_human" and "wish" not in talk.told:
+        talk.tell("wish")
+        wish_for_a_person(turn)
+    farewell = _may_be_a_farewell(turn)
     if talk.stage == "urgent":
         if turn.reply == "yes":
             return _emergency(turn)
-        if turn.reply in ("unsure", "skip"):  # screening.md: never counts as no
+        if turn.reply in ("unsure", "skip") or farewell or turn.alarm == "maybe":  # screening.md: never counts as no
             flag_handoff(turn, "HIGH", ["refused"])
             turn.say("danger_bare")
         talk.stage = "opening"
         turn.say("opening")
         return False
-    if (turn.alarm == "maybe" or _may_be_a_farewell(turn)) and talk.tell("urgent_check"):
+    good_time = talk.stage == "opening" and turn.reply == "yes"  # then the questions begin, and with them the same one
+    if (turn.alarm == "maybe" and talk.tell("urgent_check")) or (farewell and not good_time and talk.tell("farewell")):
         talk.stage = "urgent"
         turn.say("urgent_check")
         return False
-    if turn.intent == "request_human" and "wish" not in talk.told:
-        talk.tell("wish")
-        wish_for_a_person(turn)
-    if talk.stage == "opening" and turn.reply == "yes":
+    if good_time:
         talk.stage, talk.pending = "phone", ["choice", "phone"]
         turn.if_waiting("good_time")
         return True

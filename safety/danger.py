@@ -82,11 +82,19 @@ class Lexicon:
 
 
 class LexiconNotUsable(ValueError):
-    """The danger file is not what this module can match; the message says where, ``others`` what else is wrong."""
+    """The danger file is not what this module can match.
 
-    def __init__(self, problem: str, others: Sequence[LexiconNotUsable] = ()) -> None:
+    Attributes:
+        path: section and the concept's name or the entry's number from 0, as ``("danger", 3)``; empty for the whole.
+        others: what else is wrong.
+        lacks: it names a concept that is not there.
+    """
+
+    def __init__(self, problem: str, others: Sequence[LexiconNotUsable] = (), *, lacks: bool = False) -> None:
         super().__init__(problem)
+        self.path: tuple[str | int, ...] = ()
         self.others = tuple(others)
+        self.lacks = lacks
 
 
 # Clitics a listed word may carry; the form with the least taken off wins. Not …ش: it belongs to a negation (مبيضربنيش).
@@ -124,18 +132,20 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
     if not isinstance(concepts, Mapping) or not concepts:
         raise LexiconNotUsable("concepts: missing or empty")
     for name, concept in concepts.items():
-        with _noted(refused, f"concepts: {name}"):
+        with _noted(refused, "concepts", name):
             _add_concept(name, concept, words, phrases, flags)
     patterns: list[Pattern] = []
-    for number, item in enumerate(data.get("danger", ()), 1):
-        with _noted(refused, f"danger: entry {number}"):
+    for number, item in enumerate(data.get("danger", ())):
+        with _noted(refused, "danger", number):
             patterns.append(_pattern(item, concepts))
     defeaters: list[Defeater] = []
-    for number, item in enumerate(data.get("not_danger", ()), 1):
-        with _noted(refused, f"not_danger: entry {number}"):
+    for number, item in enumerate(data.get("not_danger", ())):
+        with _noted(refused, "not_danger", number):
             defeaters.append(_defeater(item, concepts))
     if refused:
-        raise LexiconNotUsable(str(refused[0]), refused[1:])
+        first, *others = refused
+        first.others = tuple(others)
+        raise first
     return Lexicon(
         words={word: frozenset(names) for word, names in words.items()},
         phrases=by_second_word(phrases),
@@ -155,15 +165,17 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
 
 
 @contextmanager
-def _noted(refused: list[LexiconNotUsable], part: str) -> Iterator[None]:
+def _noted(refused: list[LexiconNotUsable], section: str, at: str | int) -> Iterator[None]:
     """Goes on after a refusal, so that whoever mends the file sees all of them at once."""
     try:
         yield
     except LexiconNotUsable as refusal:
         refused.append(refusal)
+        refusal.path = (section, at)
     except (AttributeError, KeyError, TypeError, ValueError):
         # A list where a map belongs and its like: data that was parsed, whose form nobody has checked yet.
-        refused.append(LexiconNotUsable(f"{part}: is not built as the head of the file says"))
+        refused.append(LexiconNotUsable(f"{section}: {at}: is not built as the head of the file says"))
+        refused[-1].path = (section, at)
 
 
 def _add_concept(
@@ -189,7 +201,7 @@ def _add_concept(
 
 def _defeater(item: Mapping[str, Any], concepts: Mapping[str, Any]) -> Defeater:
     if item.get("concept") not in concepts:
-        raise LexiconNotUsable(f"not_danger: unknown concept {item.get('concept')}")
+        raise LexiconNotUsable(f"not_danger: unknown concept {item.get('concept')}", lacks=True)
     if item.get("reach") not in get_args(Reach):
         raise LexiconNotUsable(f"not_danger: {item['concept']}: unknown reach {item.get('reach')}")
     return Defeater(item["concept"], item["reach"])
@@ -235,8 +247,10 @@ def _pattern(item: Mapping[str, Any], concepts: Mapping[str, Any]) -> Pattern:
     says = str(item.get("says", ""))
     slots = tuple(frozenset(str(slot).split("|")) for slot in item.get("all", ()))
     unknown = sorted({name for slot in slots for name in slot} - set(concepts))
-    if not says or not slots or unknown:
-        raise LexiconNotUsable(f"danger: {says or item}: no slots, or unknown concepts {unknown}")
+    if not says or not slots:
+        raise LexiconNotUsable(f"danger: {says or item}: needs says and all")
+    if unknown:
+        raise LexiconNotUsable(f"danger: {says}: unknown concepts {unknown}", lacks=True)
     level = item.get("level")
     if level not in ("now", "maybe"):
         raise LexiconNotUsable(f"danger: {says}: level is now or maybe")

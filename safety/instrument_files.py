@@ -66,8 +66,8 @@ def gather_instruments(parsed: Mapping[str, Mapping[str, Any]], faults: Faults) 
         with faults.noted():
             if needed not in parsed:
                 raise InstrumentError(needed, f"{needed}.yml is missing")
-    hints, words = _read_answers(sources.pop("answers", {}), faults)
-    choose = sources.pop("choose", {})
+    hints, words = _read_answers(sources.pop("answers", None), faults)
+    choose = sources.pop("choose", None)
     with faults.noted():
         if not sources:
             raise InstrumentError("sets", "there is no question set")
@@ -169,27 +169,29 @@ def _read_items(
 def _named(content: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Item]:
     """The questions a set names, with nothing but their kind: stand-ins for those whose wording was refused."""
     named: dict[str, Item] = {}
-    for position, row in enumerate(content.get("items") or ()):
-        if not isinstance(row, Mapping) or not isinstance(identity := row.get("id"), str):
+    kinds = {name: {str(row.get("id")): row.get("kind") for row in _rows(source)} for name, source in sources.items()}
+    for position, row in enumerate(_rows(content)):
+        identity = row.get("id")
+        if not isinstance(identity, str):
             continue
-        worded = [
-            other
-            for other in sources.get(str(row.get("from")), {}).get("items") or ()
-            if isinstance(other, Mapping) and other.get("id") == identity
-        ]
-        kind = next(iter(worded), row).get("kind", "indicator")
-        if kind == "fact" or kind == "indicator":
-            named[identity] = Item(identity, kind, False, {}, {}, "", (), {}, "", 1 << position)
+        is_fact = kinds.get(str(row.get("from")), {}).get(identity, row.get("kind")) == "fact"
+        named[identity] = Item(identity, "fact" if is_fact else "indicator", False, {}, {}, "", (), {}, "", 1 << position)
     return named
+
+
+def _rows(content: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """The questions of a set as far as they have the form of one: what has not is noted where the set is read."""
+    listed = (content or {}).get("items")
+    return [row for row in listed if isinstance(row, Mapping)] if isinstance(listed, list) else []
 
 
 def _shared(
     row: Mapping[str, Any], home: str, sources: Mapping[str, Mapping[str, Any]], path: str
 ) -> Mapping[str, Any]:
-    for other in sources.get(home, {}).get("items") or []:
-        if isinstance(other, Mapping) and other.get("id") == row.get("id") and "from" not in other:
+    for other in _rows(sources.get(home)):
+        if other.get("id") == row.get("id") and "from" not in other:
             return {key: value for key, value in other.items() if key != "critical"}
-    raise InstrumentError(f"{path}.from", f"{home!r} words no question {row.get('id')}")
+    raise InstrumentError(f"{path}.from", f"{home!r} words no question {row.get('id')}", lacks=True)
 
 
 def _read_item(row: Mapping[str, Any], path: str, home: str, bit: int, hints: Mapping[str, Hint] | None) -> Item:
@@ -201,7 +203,7 @@ def _read_item(row: Mapping[str, Any], path: str, home: str, bit: int, hints: Ma
     if kind not in ("indicator", "fact"):
         raise InstrumentError(f"{path}.kind", "must be 'indicator' or 'fact'")
     hint = row.get("hint", "yes_no")
-    if hints is not None and hint not in hints:
+    if not isinstance(hint, str) or (hints is not None and hint not in hints):
         raise InstrumentError(f"{path}.hint", f"answers.yml has no hint {hint!r}")
     options = tuple(
         _read_option(_mapping(option, f"{path}.options[{n}]"), f"{path}.options[{n}]")
@@ -319,16 +321,16 @@ def _read_sum(source: Mapping[str, Any], path: str, items: Mapping[str, Item], l
 def _indicator(identity: Any, path: str, items: Mapping[str, Item]) -> Item:
     item = items.get(identity) if isinstance(identity, str) else None
     if item is None:
-        raise InstrumentError(path, f"this set has no item {identity!r}")
+        raise InstrumentError(path, f"this set has no item {identity!r}", lacks=True)
     if item.kind != "indicator":
         raise InstrumentError(path, f"{identity} is a fact: facts set no band (screening.md)")
     return item
 
 
-def _read_answers(content: Mapping[str, Any], faults: Faults) -> tuple[dict[str, Hint], AnswerWords]:
+def _read_answers(content: Mapping[str, Any] | None, faults: Faults) -> tuple[dict[str, Hint], AnswerWords]:
     hints: dict[str, Hint] = {}
     kinds: dict[str, list[str]] = {}
-    if not content:  # missing or no mapping: already noted
+    if content is None:  # missing or no mapping: already noted
         return hints, gather_words(kinds)
     with faults.noted():
         _only(content, "answers", "hints", "words")
@@ -367,11 +369,11 @@ def _read_words(groups: Any, path: str) -> list[str]:
 
 
 def _read_choices(
-    content: Mapping[str, Any], sets: Collection[str], faults: Faults
+    content: Mapping[str, Any] | None, sets: Collection[str], faults: Faults
 ) -> tuple[tuple[Choice, ...], frozenset[str], frozenset[str]]:
     choices: list[Choice] = []
     intents, flags = frozenset[str](), frozenset[str]()
-    if not content:  # missing or no mapping: already noted
+    if content is None:  # missing or no mapping: already noted
         return (), intents, flags
     with faults.noted():
         _only(content, "choose", "rows", "harm")
@@ -395,8 +397,8 @@ def _read_choice(row: Any, path: str, sets: Collection[str]) -> Choice:
         raise InstrumentError(path, "needs an intent, a flag or a fact that chooses the sets")
     ask = tuple(_list(row.get("ask"), f"{path}.ask"))
     for n, name in enumerate(ask):
-        if name not in sets:
-            raise InstrumentError(f"{path}.ask[{n}]", f"there is no set {name!r}")
+        if not isinstance(name, str) or name not in sets:
+            raise InstrumentError(f"{path}.ask[{n}]", f"there is no set {name!r}", lacks=True)
     return Choice(said["intents"], said["flags"], said["facts"], ask)
 
 

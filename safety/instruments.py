@@ -19,7 +19,6 @@ instrument that declares ``licensed: true`` may have them, as some published one
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -45,13 +44,15 @@ class InstrumentError(ValueError):
         path: the faulty field, as ``lethality.rules[1].when.of[3]``.
         problem: what is wrong with it and what would be right.
         others: further faults of the same folder, so that whoever mends one sees all.
+        lacks: it names a question or a set that is not there; in a file that could be read only in part, it may be.
     """
 
-    def __init__(self, path: str, problem: str, others: Sequence[InstrumentError] = ()) -> None:
+    def __init__(self, path: str, problem: str, others: Sequence[InstrumentError] = (), *, lacks: bool = False) -> None:
         super().__init__(f"{path}: {problem}")
         self.path = path
         self.problem = problem
         self.others = tuple(others)
+        self.lacks = lacks
 
 
 class Faults:
@@ -69,7 +70,7 @@ class Faults:
 
     def among(self, name: str) -> bool:
         """Whether a file of this name has a fault."""
-        return any(re.split(r"[.\[]", fault.path)[0] == name for fault in self._found)
+        return any(fault.path == name or fault.path.startswith((f"{name}.", f"{name}[")) for fault in self._found)
 
     def raise_if_any(self) -> None:
         """
@@ -78,7 +79,7 @@ class Faults:
         """
         if self._found:
             first, *others = self._found
-            raise InstrumentError(first.path, first.problem, others)
+            raise InstrumentError(first.path, first.problem, others, lacks=first.lacks)
 
 
 # -- conditions ------------------------------------------------------------------------------------------------

@@ -50,7 +50,9 @@ def parse_channels(tree: Node, problems: list[Problem]) -> Mapping[str, Mapping[
     if top is None:
         return found
     countries = tree.value["countries"]
-    by_country = shape.read_fields(countries, {code: shape.anything() for code in wanted}, "countries", problems)
+    there = countries.value if isinstance(countries.value, dict) else {}
+    listed = [code for code in wanted if code in there or not tree.partial]  # what could not be read is noted
+    by_country = shape.read_fields(countries, {code: shape.anything() for code in listed}, "countries", problems)
     for code in by_country or {}:
         node = countries.value[code]
         if shape.read_fields(node, {name: shape.anything() for name in CHANNELS}, code, problems) is None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from api.scripts.draft import Draft, read_draft
-from api.scripts.floors import find_lowered
+from api.scripts.floors import find_lowered, never_chosen
 from api.scripts.numbers import VARIANTS, Number, Variant
 from api.scripts.render import FALLBACK_TEXT
 from api.scripts.required import EMERGENCY_FIRST, NEUTRAL_TEXTS
@@ -421,7 +421,7 @@ def _tone(severity: Severity) -> Callable[[Draft], Iterator[Breach]]:
 
 def _is_one_line_for_all(text: Text) -> bool:
     words = [wording.words for wording in text.wordings["main"].values()]
-    return len(words) == len(VARIANTS) and len(set(words)) == 1
+    return len(words) > 1 and len(set(words)) == 1
 
 
 def _right_letters(draft: Draft) -> Iterator[Breach]:
@@ -453,15 +453,21 @@ def _no_hidden_characters(draft: Draft) -> Iterator[Breach]:
 def _bands_not_lowered(draft: Draft) -> Iterator[Breach]:
     if draft.instruments is None:
         return  # the reasons are noted
+    sign = "a clinician must sign for it"
     for lowered in find_lowered(draft.instruments):
         name = lowered.floor.set_name
-        tree = draft.screening[name]
-        if lowered.given:
-            message = f"{lowered.floor} gives {lowered.given}, where screening.md gives {lowered.floor.band}"
-            yield Breach(tree.file, tree.line_of("rules"), f"{name}: {message}; a clinician must sign for it")
+        tree = draft.screening.get(name)
+        if tree is None:
+            yield Breach("release.yml", 1, f"the questions of {name} are not there, which screening.md wants asked; {sign}")
+        elif lowered.missing:
+            message = f"{name}: {lowered.missing} is not asked, which screening.md wants asked"
+            yield Breach(tree.file, tree.line_of("items"), f"{message}; {sign}")
         else:
-            message = f"{name}: screening.md gives {lowered.floor.band} for {lowered.floor}, but that is not asked"
-            yield Breach(tree.file, tree.line_of("items"), f"{message}; a clinician must sign for it")
+            message = f"{name}: {lowered.floor} gives {lowered.given}, where screening.md gives {lowered.floor.band}"
+            yield Breach(tree.file, tree.line_of("rules"), f"{message}; {sign}")
+    for name in never_chosen(draft.instruments):
+        choose = draft.screening["choose"]
+        yield Breach(choose.file, choose.line_of("rows"), f"nothing that is said leads to the questions of {name}; {sign}")
 
 
 def _fallback_has_no_holes(draft: Draft) -> Iterator[Breach]:

@@ -30,10 +30,16 @@ class Floor:
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """A floor that does not hold, and the band the scripts give in its place; empty if a question is not asked."""
+    """A floor that does not hold.
+
+    Attributes:
+        given: the band the scripts give in its place; empty if something is not asked.
+        missing: the question of the set that is not asked; empty if the whole set is not there.
+    """
 
     floor: Floor
-    given: str
+    given: str = ""
+    missing: str = ""
 
 
 def _yes(set_name: str, band: Band, *groups: tuple[str, ...]) -> tuple[Floor, ...]:
@@ -54,7 +60,7 @@ FLOORS: Final[tuple[Floor, ...]] = (
     *_yes("child", "HIGH", *_each("K4", "K5")),
     *_yes("self_harm", "RED", *_each("S2", "S3")),
     *_yes("self_harm", "HIGH", ("S1",)),
-    Floor("self_harm", (("S1", "skip"),), "HIGH"),
+    *(Floor("self_harm", ((item, how),), "HIGH") for item in ("S1", "S2", "S3") for how in ("skip", "unsure")),
     *_yes("exploitation", "RED", ("T6",)),
     *_yes("exploitation", "HIGH", ("T4",), ("T2", "T1"), ("T2", "T3"), ("T2", "T5")),
     *_yes("exploitation", "ELEVATED", *_each("T1", "T2", "T3", "T5")),
@@ -65,14 +71,27 @@ FLOORS: Final[tuple[Floor, ...]] = (
 
 
 def find_lowered(instruments: Instruments) -> Iterator[Lowered]:
-    """Every floor that the scripts' questions do not reach, in the sets of these names that they have."""
+    """Every floor that the scripts' questions do not reach; a set or question that is not there once, not with every
+    floor it had. Scripts with none of these sets bring an instrument of their own, which this table cannot judge."""
+    if not any(floor.set_name in instruments.sets for floor in FLOORS):
+        return
+    told: set[tuple[str, str]] = set()
     for floor in FLOORS:
-        if floor.set_name not in instruments.sets:
+        question_set = instruments.sets.get(floor.set_name)
+        asked = {item.id for item in question_set.items} if question_set is not None else set()
+        lost = [item for item, _ in floor.answered if item not in asked]
+        if not lost:
+            given = evaluate(instruments, {floor.set_name: dict(floor.answered)})
+            if given.level < LEVELS[floor.band]:
+                yield Lowered(floor, given=given.band)
             continue
-        asked = {item.id for item in instruments.sets[floor.set_name].items}
-        if any(item not in asked for item, _ in floor.answered):
-            yield Lowered(floor, "")
-            continue
-        given = evaluate(instruments, {floor.set_name: dict(floor.answered)})
-        if given.level < LEVELS[floor.band]:
-            yield Lowered(floor, given.band)
+        for missing in lost if question_set is not None else [""]:
+            if (floor.set_name, missing) not in told:
+                told.add((floor.set_name, missing))
+                yield Lowered(floor, missing=missing)
+
+
+def never_chosen(instruments: Instruments) -> list[str]:
+    """The sets of these names that nothing that is said leads to."""
+    chosen = {name for row in instruments.choices for name in row.ask}
+    return [name for name in dict.fromkeys(floor.set_name for floor in FLOORS) if name in instruments.sets and name not in chosen]

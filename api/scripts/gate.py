@@ -5,7 +5,6 @@ What ``safety`` refuses becomes a problem at the line of the phrase, or of the c
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -45,8 +44,10 @@ def read_danger(phrases: Mapping[str, Node], problems: list[Problem]) -> Lexicon
     try:
         return compile_lexicon(tree.plain())
     except LexiconNotUsable as refusal:
-        for problem in map(str, (refusal, *refusal.others)):
-            problems.append(Problem(tree.file, _line_named(tree, problem), "danger", problem))
+        for one in (refusal, *refusal.others):
+            if one.lacks and tree.partial:
+                continue  # the concept may stand in what could not be read, which is noted
+            problems.append(Problem(tree.file, _line_of(tree, one.path), "danger", str(one)))
     except (AttributeError, KeyError, TypeError, ValueError):
         # A list where a map belongs and its like: safety/ reads data that was parsed, it does not check its form.
         problems.append(tree.problem("danger", "is not built as its head says: concepts, danger, not_danger, turns"))
@@ -68,24 +69,13 @@ def _exit_phrases(phrases: Mapping[str, Node], problems: list[Problem]) -> list[
     return found
 
 
-def _line_named(tree: Node, refusal: str) -> int:
-    """The line of the first concept or pattern a refusal names."""
-    for section in ("concepts", "danger", "not_danger"):
-        node = tree.at(section)
-        if node is tree or not refusal.startswith(section):
-            continue
-        rest = refusal.removeprefix(section)
-        if isinstance(node.value, dict):
-            for name in node.value:
-                if re.search(rf"\b{re.escape(str(name))}\b", rest):
-                    return node.line_of(name)
-        elif isinstance(node.value, list):
-            rows: list[Node] = node.value
-            if (numbered := re.match(r": entry (\d+):", rest)) is not None:
-                return rows[int(numbered[1]) - 1].line
-            for row in rows:
-                named = row.at("says" if section == "danger" else "concept")
-                if named is not row and str(named.value) in rest:
-                    return named.line
-        return tree.line_of(section)
-    return tree.line
+def _line_of(tree: Node, path: tuple[str | int, ...]) -> int:
+    """The line of a section, or of the concept or entry in it."""
+    if not path:
+        return tree.line
+    section, at = path
+    listed = tree.at(section)
+    if isinstance(listed.value, list) and isinstance(at, int):
+        row: Node = listed.value[at]
+        return row.line
+    return listed.line_of(at)

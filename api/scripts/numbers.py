@@ -138,7 +138,7 @@ def parse_numbers(tree: Node, problems: list[Problem]) -> tuple[Number, ...]:
             numbers.append(number)
     for country in (*COUNTRIES, UNKNOWN_COUNTRY):
         found = [number for number in numbers if number.country == country and number.is_minimum]
-        if not found:
+        if not found and not tree.partial:
             message = f"{country} has no national emergency number (kind: emergency, no place)"
             problems.append(listed.problem("no-emergency-number", message))
         for extra in found[1:]:

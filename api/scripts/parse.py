@@ -34,33 +34,36 @@ def parse(data: bytes, file: str) -> tuple[Node | None, list[Problem]]:
     if data.startswith(b"\xef\xbb\xbf"):
         problems.append(Problem(file, 1, "bom", "starts with a byte order mark; save it as UTF-8 without BOM"))
         data = data[3:]
+    lines = _LINE_END.split(data.decode("utf-8", errors="replace"))
+    useless: set[int] = set()
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line = len(_LINE_END.split(data[: error.start].decode("utf-8")))
         problems.append(Problem(file, line, "encoding", "is not UTF-8 from here on; save it as UTF-8"))
-    lines = data.decode("utf-8", errors="replace").split("\n")
-    useless: set[int] = set()
+        useless.update(number for number, text in enumerate(lines) if "\ufffd" in text and _says_something(text))
     for number, line_text in enumerate(lines):
-        if "\t" in line_text[: len(line_text) - len(line_text.lstrip())] and line_text.strip():
+        if "\t" in line_text[: len(line_text) - len(line_text.lstrip(" \t"))] and line_text.strip(" \t"):
             problems.append(Problem(file, number + 1, "tab", "starts with a tab; YAML wants spaces"))
             useless.add(number)
         if (bad := _FORBIDDEN_CHARACTER.search(line_text)) is not None:
             message = f"holds the control character U+{ord(bad[0]):04X}; delete it"
             problems.append(Problem(file, number + 1, "control-character", message))
             lines[number] = _FORBIDDEN_CHARACTER.sub(" ", line_text)
-    if not useless:
-        builder = _Builder(file, lines)
-        tree = builder.build()
-        if tree is not None or not builder.broken:
-            return tree, problems + builder.problems
+    whole = _Builder(file, lines)
+    tree = whole.build()
+    if not useless and not whole.broken:
+        return tree, problems + whole.problems
     sieve = _Sieve(file, lines, useless)
     rest = sieve.sift()
     problems += sieve.problems
-    if not rest or all(not line.strip() or line.lstrip().startswith("#") for line in rest):
+    if not problems:  # nothing may be left out without a word
+        problems.append(whole.problems[-1])
+    if not any(map(_says_something, rest)):
         return None, problems
     builder = _Builder(file, rest)
-    return builder.build(), problems + builder.problems
+    tree = builder.build()
+    return (tree if tree is None else replace(tree, partial=True)), problems + builder.problems
 
 
 class _Sieve:
@@ -113,7 +116,7 @@ class _Sieve:
 
     def _entries(self, where: range) -> Iterator[range]:
         """The entries of some lines: each starts at the least indentation there is."""
-        written = [number for number in where if self._says_something(number) and number not in self.useless]
+        written = [number for number in where if number not in self.useless and _says_something(self.lines[number])]
         if not written:
             return
         least = min(map(self._indent, written))
@@ -122,20 +125,18 @@ class _Sieve:
         for number in written:
             if self._indent(number) != least:
                 continue
-            # A list may stand at the indentation of its own heading: "- a" right below "key:" belongs to it.
-            is_item = self.lines[number].lstrip().startswith("- ")
-            if number != written[0] and not (is_item and under_a_key):
+            # A list may stand at the indentation of its own heading: "- a" right below "key:" belongs to it. So does
+            # the bracket that closes what a heading opened.
+            line = self.lines[number].lstrip(" ")
+            belongs = line.startswith(("}", "]")) or (under_a_key and line.startswith("- "))
+            if number != written[0] and not belongs:
                 starts.append(number)
-            under_a_key = under_a_key or not is_item
+            under_a_key = under_a_key or not line.startswith("- ")
         for start, after in zip(starts, [*starts[1:], where.stop], strict=True):
             yield range(start, after)
 
-    def _says_something(self, number: int) -> bool:
-        stripped = self.lines[number].strip()
-        return bool(stripped) and not stripped.startswith("#")
-
     def _indent(self, number: int) -> int:
-        return len(self.lines[number]) - len(self.lines[number].lstrip())
+        return len(self.lines[number]) - len(self.lines[number].lstrip(" "))
 
     def _fault(self, kept: set[int]) -> Problem | None:
         numbers = sorted(kept)
@@ -150,8 +151,17 @@ class _Sieve:
         return [line if number in kept else "" for number, line in enumerate(self.lines)]
 
 
+def _says_something(line: str) -> bool:
+    """Neither blank nor a comment nor a mark of YAML's own; what YAML calls blank, which is less than Python does."""
+    stripped = line.strip(" \t")
+    return bool(stripped) and not stripped.startswith("#") and _MARK.match(line) is None
+
+
+_LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""What ends a line in YAML."""
+_MARK = re.compile(r"(?:---|\.\.\.)[ \t]*\Z|%")
 _FORBIDDEN_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
-_HEAD = re.compile(r"\s*(?:-(?: |$)|.*:(?: |$))")
+_HEAD = re.compile(r" *(?:-(?:[ \t]|\Z)|.*:(?:[ \t]|\Z))")
 """How an entry begins: a point of a list, or a key with its colon."""
 _NO_COLON = "a key without its colon, or a text that should be in quotes"
 _NULL = re.compile(r"(?:~|null|Null|NULL)?\Z")
@@ -264,7 +274,7 @@ def _scalar_value(text: str) -> Plain:
         return None
     if _BOOL.match(text):
         return text.lower() == "true"
-    if _INT.match(text):
+    if _INT.match(text) and len(text) < 20:
         # A leading zero or plus would be lost: that is a phone number somebody forgot to quote.
         return int(text) if str(int(text)) == text else text
     if _FLOAT.match(text):

@@ -22,6 +22,11 @@ def read_instruments(screening: Mapping[str, Node], problems: list[Problem]) -> 
         return load_instruments({name: tree.plain() for name, tree in screening.items()})
     except InstrumentError as error:
         for fault in (error, *error.others):
+            if fault.lacks and any(tree.partial for tree in screening.values()):
+                continue  # it may stand in what could not be read, which is noted
+            name, _, part = fault.path.rpartition(".")
+            if part in ("items", "rules") and name in screening and screening[name].partial:
+                continue  # all of them are broken: noted, one by one
             file, line = _place(fault.path, screening)
             problems.append(Problem(file, line, "screening", f"{fault.path}: {fault.problem}"))
         return None
@@ -48,13 +53,14 @@ def _wordings(node: Node, owner: str, key: str) -> Iterator[tuple[str, str, Vari
 
 
 def _place(path: str, screening: Mapping[str, Node]) -> tuple[str, int]:
-    name, *steps = _STEP.findall(path) or [""]
+    name = next((name for name in screening if path == name or path.startswith((f"{name}.", f"{name}["))), "")
+    name, *steps = [name, *_STEP.findall(path[len(name) :])] if name else _STEP.findall(path) or [""]
     tree = screening.get(name)
     if tree is None:
         return f"screening/{name}.yml" if f"{name}.yml" in path or name in ("answers", "choose") else "screening", 1
     node = tree
     for step in steps:
-        key: str | int = int(step) if step.isdigit() else step
+        key: str | int = int(step) if step.isdecimal() else step
         inner = node.at(key)
         if inner is node:
             return node.file, node.line_of(key)

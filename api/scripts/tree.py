@@ -37,6 +37,8 @@ class Node:
     key_lines: Mapping[Plain, int] = field(default_factory=dict)
     block_start: int = 0
     """For a block scalar (``|``): the line on which its text begins; else 0."""
+    partial: bool = False
+    """For a whole file: entries of it could not be read (their problems are noted). What is not here may stand there."""
 
     def line_at(self, offset: int) -> int:
         """The line on which a character of a text stands."""

@@ -62,9 +62,50 @@ def test_a_farewell_is_asked_at_once_whether_something_is_urgent(make_turn):
     answers = make_turn(asks.talk, reply="yes")
     open_the_talk(answers)
     assert said(answers) == ["danger_bare", "opening"] and answers.commands[0]["band"] == "RED"
-    denies = make_turn(Talk(stage="urgent", told=["urgent_check"]), reply="no")
+
+
+def test_a_farewell_that_is_denied_is_asked_once_and_leaves_the_other_question_open(make_turn):
+    asks = make_turn(Talk(), intent="disclose_self_harm", flags=["self_harm"])
+    open_the_talk(asks)
+    denies = make_turn(asks.talk, reply="no")
     open_the_talk(denies)
     assert said(denies) == ["opening"] and denies.commands == []
+    again = make_turn(denies.talk, intent="disclose_self_harm", flags=["self_harm"])
+    open_the_talk(again)
+    assert said(again) == ["opening"]
+    danger = make_turn(again.talk, alarm="maybe")
+    open_the_talk(danger)
+    assert said(danger) == ["urgent_check"]
+
+
+@pytest.mark.parametrize("understood", [
+    {"intent": "disclose_self_harm", "flags": ["self_harm"]}, {"alarm": "maybe", "intent": "disclose_physical"},
+])
+def test_a_farewell_or_danger_instead_of_an_answer_is_no_no(make_turn, understood):
+    talk = Talk(stage="urgent", told=["urgent_check", "farewell"])
+    turn = make_turn(talk, **understood)
+    open_the_talk(turn)
+    assert said(turn) == ["danger_bare", "opening"] and turn.commands[0]["band"] == "HIGH"
+
+
+def test_who_asks_for_a_person_instead_of_answering_gets_one(make_turn):
+    asks = make_turn(Talk(), intent="disclose_self_harm", flags=["self_harm"])
+    open_the_talk(asks)
+    wishes = make_turn(asks.talk, intent="request_human")
+    open_the_talk(wishes)
+    assert wishes.commands[0]["wish"] is True and said(wishes) == ["opening"]
+
+
+@pytest.mark.parametrize("understood", [{"confidence": 0.2}, {"flags": []}, {"intent": "disclose_physical"}])
+def test_what_is_no_sure_farewell_meets_the_opening(make_turn, understood):
+    turn = make_turn(Talk(), **{"intent": "disclose_self_harm", "flags": ["self_harm"], **understood})
+    open_the_talk(turn)
+    assert said(turn) == ["opening"]
+
+
+def test_a_good_time_said_with_a_farewell_begins_the_questions(make_turn):
+    turn = make_turn(Talk(stage="opening"), intent="disclose_self_harm", flags=["self_harm"], reply="yes")
+    assert open_the_talk(turn) and "urgent_check" not in said(turn)
 
 
 @pytest.mark.parametrize("reply", ["unsure", "skip"])
