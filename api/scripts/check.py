@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, TextIO
 
 from api.scripts.draft import Draft, read_draft
-from api.scripts.floors import find_lowered, never_chosen
+from api.scripts.floors import CLOSING, find_lowered, never_chosen
+from api.scripts.gate import exit_phrases
 from api.scripts.numbers import VARIANTS, Number, Variant
 from api.scripts.render import FALLBACK_TEXT
 from api.scripts.required import EMERGENCY_FIRST, NEUTRAL_TEXTS
@@ -33,6 +35,8 @@ from api.scripts.words import (
     revealing_pattern,
     spans_of,
 )
+from safety.answers import read_answer
+from safety.danger import FLAGS, find_danger
 from safety.optout import is_opt_out
 
 
@@ -183,6 +187,34 @@ def _revealing_words_listed(draft: Draft) -> Iterator[Breach]:
     tree = draft.phrases.get("revealing")
     if tree is None or not _listed_words(tree):
         yield Breach("phrases/revealing.yml", 1, "no words are listed, so no text can be checked for them")
+        return
+    for language in ("arabic", "english"):
+        listed = tree.at(language)
+        if (listed is tree or not _listed_words(listed)) and not tree.partial:
+            yield Breach(tree.file, tree.line_of(language), f"no {language} words are listed, so no text can be checked for them")
+    for language, listed in tree.value.items() if isinstance(tree.value, dict) else ():
+        if language not in ("arabic", "english", "arabizi"):
+            yield Breach(tree.file, tree.line_of(language), f"{language} is not read: the lists are arabic, english, arabizi")
+        for word in _listed_words(listed):
+            if re.search("[،,؛;\"“”«»]", word):
+                yield Breach(listed.file, listed.line, f"{word}: one word between commas of the kind , and no other marks")
+
+
+def _stray_files(draft: Draft) -> Iterator[Breach]:
+    for file in draft.bundle.files:
+        folder, _, name = file.rpartition("/")
+        known = _FILES.get(folder)
+        if known is None or (known and name.rsplit(".", 1)[0] not in known):
+            near = did_you_mean(file, [f"{place}/{one}.yml".lstrip("/") for place, names in _FILES.items() for one in names])
+            yield Breach(file, 1, f"is read by nobody: texts stand in texts/, questions in screening/{near}")
+
+
+_FILES: Final = {
+    "": ("release", "channels", "numbers"),
+    "phrases": ("danger", "exit", "revealing"),
+    "texts": (), "screening": (), "pathways": (),
+}
+"""Folder -> the files that are read in it; none named: any."""
 
 
 def _neutral_declared(draft: Draft) -> Iterator[Breach]:
@@ -313,11 +345,15 @@ def _numbers_not_written_out(draft: Draft) -> Iterator[Breach]:
 
 
 def _numbers_verified(draft: Draft) -> Iterator[Breach]:
+    today = date.today()
     for number in draft.numbers:
-        if number.verified_on is None:
-            place = number.place or number.country
-            told = "production does not start until somebody has" if number.is_minimum else "not told in production"
-            yield Breach(number.file, number.line, f"nobody has checked {number.number} ({place}): {told}")
+        if number.is_verified(today):
+            continue
+        place = number.place or number.country
+        told = "production does not start until somebody has" if number.is_minimum else "not told in production"
+        lapsed = number.verified_on is not None and number.expires_on is not None and number.expires_on < today
+        who = "the check has lapsed of" if lapsed else "nobody has checked"
+        yield Breach(number.file, number.line, f"{who} {number.number} ({place}): {told}")
 
 
 def _no_links(draft: Draft) -> Iterator[Breach]:
@@ -398,6 +434,15 @@ def _no_opt_out_advertised(draft: Draft) -> Iterator[Breach]:
                 yield Breach(node.file, node.line, f"{name} advertises {node.value}, a provider opt-out word")
 
 
+def _exits_say_nothing_else(draft: Draft) -> Iterator[Breach]:
+    for node in exit_phrases(draft.phrases, []):
+        phrase = str(node.value)
+        if draft.danger is not None and find_danger(phrase, draft.danger) is not None:
+            yield Breach(node.file, node.line, f"«{phrase}» asks for help: whoever writes it would be cut off")
+        elif draft.instruments is not None and read_answer(phrase, (), draft.instruments.words) is not None:
+            yield Breach(node.file, node.line, f"«{phrase}» is an answer to questions: whoever gives it would be cut off")
+
+
 def _advertised(tree: Node) -> Iterator[Node]:
     """What a file of phrases says is advertised: a list of its own, or rows marked ``advertised: true``."""
     listed, rows = tree.at("advertised").value, tree.at("phrases").value
@@ -432,6 +477,8 @@ def _right_letters(draft: Draft) -> Iterator[Breach]:
             continue
         bare = PLACEHOLDER.sub("", said.words)
         arabic, latin = contains_arabic(bare), contains_latin(bare)
+        if not arabic and not latin and "??" in bare:
+            yield said.breach("has only question marks for letters: it was saved without Arabic, write it anew")
         if said.variant == "en" and arabic and not latin:
             yield said.breach("is the English wording but is written in Arabic letters")
         if said.variant != "en" and latin and not arabic:
@@ -468,6 +515,44 @@ def _bands_not_lowered(draft: Draft) -> Iterator[Breach]:
     for name in never_chosen(draft.instruments):
         choose = draft.screening["choose"]
         yield Breach(choose.file, choose.line_of("rows"), f"nothing that is said leads to the questions of {name}; {sign}")
+    for name in CLOSING:
+        tree = draft.screening.get(name)
+        if name in draft.instruments.sets and tree is not None and not draft.instruments.sets[name].closes_joint_routes:
+            message = f"{name}: a yes must close counselling together with the other side (closes_joint_routes: true)"
+            yield Breach(tree.file, tree.line_of("closes_joint_routes"), f"{message}; {sign}")
+
+
+def _minors_are_minors(draft: Draft) -> Iterator[Breach]:
+    for item in draft.instruments.items.values() if draft.instruments is not None else ():
+        tree = draft.screening[item.home]
+        for option in item.options:
+            if option.ages is None:
+                continue
+            young, old = option.ages[1] < 18, option.ages[0] >= 18
+            if option.minor is not young or not (young or old):
+                message = f"{item.id}, answer {option.digit}: ages below 18 need minor: true, from 18 on none; divide at 18"
+                yield Breach(tree.file, _line_of_item(tree, item.id), message)
+
+
+def _line_of_item(tree: Node, identity: str) -> int:
+    rows = tree.at("items").value
+    return next((row.line for row in rows if row.at("id").value == identity), tree.line) if isinstance(rows, list) else tree.line
+
+
+def _choices_named(draft: Draft) -> Iterator[Breach]:
+    tree = draft.screening.get("choose")
+    if tree is None:
+        return
+    rows = tree.at("rows").value
+    places: list[Node] = [*(rows if isinstance(rows, list) else ()), tree.at("harm")]
+    for place in places:
+        for kind, known in (("intents", draft.intents), ("flags", FLAGS)):
+            listed = place.at(kind)
+            names: list[Node] = listed.value if listed is not place and isinstance(listed.value, list) else []
+            for name in names:
+                if known and name.value not in known:
+                    near = did_you_mean(str(name.value), known)
+                    yield Breach(name.file, name.line, f"there is no {kind[:-1]} {name.value}{near}")
 
 
 def _fallback_has_no_holes(draft: Draft) -> Iterator[Breach]:
@@ -482,6 +567,7 @@ RULES: Final[tuple[Rule, ...]] = (
     # completeness
     Rule("missing-text", "error", "every text the bot names exists", _required_texts),
     Rule("no-revealing-words", "error", "phrases/revealing.yml lists the words that reveal", _revealing_words_listed),
+    Rule("stray-file", "error", "every file is one that is read", _stray_files),
     Rule("not-neutral", "error", "what is said before the good time is declared neutral", _neutral_declared),
     # placeholders
     Rule("placeholder", "error", "only placeholders that somebody fills", _known_placeholders),
@@ -507,11 +593,14 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("sms-parts", "warning", "what goes out by SMS keeps the segment budget", _sms_fits_budget),
     # what is never said
     Rule("exit-as-answer", "error", "0 and x are never an answer", _nothing_answered_by_exit),
+    Rule("exit-means-more", "error", "no exit phrase is a cry for help or an answer", _exits_say_nothing_else),
     Rule("opt-out", "error", "no provider opt-out word is advertised", _no_opt_out_advertised),
     Rule("never", "error", "no promise, blame, verdict or question safety.md forbids", _tone("error")),
     Rule("tone", "warning", "no wording that often hurts", _tone("warning")),
     # what answers add up to
     Rule("band-lowered", "warning", "the questions of screening.md give at least its bands", _bands_not_lowered),
+    Rule("option-age", "error", "an age under eighteen is a minor's, and no other", _minors_are_minors),
+    Rule("unknown-name", "error", "what chooses questions is an intent or a flag there is", _choices_named),
     # letters
     Rule("letters", "error", "Arabic wordings in Arabic letters, English in Latin ones", _right_letters),
     Rule("hidden", "error", "no invisible characters", _no_hidden_characters),

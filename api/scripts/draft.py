@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from api.scripts import shape
 from api.scripts.channels import Channel, parse_channels
-from api.scripts.gate import DANGER_FILE, read_danger, read_exits
+from api.scripts.gate import DANGER_FILE, EXIT_FILE, read_danger, read_exits
 from api.scripts.load import Bundle, read_bundle
 from api.scripts.numbers import Number, parse_numbers
-from api.scripts.required import GATEWAY_TEXTS, engine_texts
+from api.scripts.required import GATEWAY_TEXTS, engine_names
 from api.scripts.screening import read_instruments
 from api.scripts.texts import Text, parse_texts
 from api.scripts.tree import Node, Problem
@@ -49,6 +49,8 @@ class Draft:
     danger: Lexicon | None = None
     pathways: Mapping[str, Node] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    intents: tuple[str, ...] = ()
+    """Of the engine's domain; empty if there is none to look at."""
 
     def plain(self, part: Mapping[str, Node]) -> dict[str, Any]:
         return {name: node.plain() for name, node in part.items()}
@@ -65,9 +67,9 @@ def read_draft(directory: Path, domain: Path | None = None) -> tuple[Draft, list
     beside = directory.resolve().parent / "domain.yml"
     if domain is None and beside.is_file():
         domain = beside
-    named: tuple[str, ...] = ()
+    named, intents = tuple[str, ...](), tuple[str, ...]()
     if domain is not None:
-        named, found = engine_texts(domain)
+        named, intents, found = engine_names(domain)
         problems += found
     texts = parse_texts(bundle, problems)
     about, channels, numbers = About(), dict[str, Mapping[str, Channel]](), tuple[Number, ...]()
@@ -79,6 +81,7 @@ def read_draft(directory: Path, domain: Path | None = None) -> tuple[Draft, list
     if (tree := _top("numbers.yml", bundle, problems)) is not None:
         numbers = parse_numbers(tree, problems)
     _top(DANGER_FILE, bundle, problems)
+    _top(EXIT_FILE, bundle, problems)
     screening, phrases = dict(bundle.under("screening")), dict(bundle.under("phrases"))
     draft = Draft(
         bundle=bundle,
@@ -92,6 +95,7 @@ def read_draft(directory: Path, domain: Path | None = None) -> tuple[Draft, list
         exits=read_exits(phrases, problems),
         danger=read_danger(phrases, problems),
         pathways=dict(bundle.under("pathways")),
+        intents=intents,
         required=tuple(dict.fromkeys((*GATEWAY_TEXTS, *named))),
     )
     return draft, problems

@@ -28,6 +28,10 @@ class Floor:
         return " and ".join(f"{item} {answer}" for item, answer in self.answered)
 
 
+CLOSING: Final = ("now", "lethality", "child", "honour")
+"""screening.md: any violence, honour or child indicator closes counselling together with the other side."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lowered:
     """A floor that does not hold.

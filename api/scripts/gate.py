@@ -13,6 +13,7 @@ from safety.danger import Lexicon, LexiconNotUsable, compile_lexicon
 from safety.exit import ExitPhrases, PhraseNotUsable, compile_phrases
 
 DANGER_FILE: Final = "phrases/danger.yml"
+EXIT_FILE: Final = "phrases/exit.yml"
 
 
 def read_exits(phrases: Mapping[str, Node], problems: list[Problem]) -> ExitPhrases:
@@ -20,7 +21,7 @@ def read_exits(phrases: Mapping[str, Node], problems: list[Problem]) -> ExitPhra
 
     A phrase that is refused is left out: the others, and the built-in ones, must work whatever else is wrong.
     """
-    added = _exit_phrases(phrases, problems)
+    added = exit_phrases(phrases, problems)
     try:
         return compile_phrases(str(node.value) for node in added)
     except PhraseNotUsable:
@@ -54,7 +55,8 @@ def read_danger(phrases: Mapping[str, Node], problems: list[Problem]) -> Lexicon
     return None
 
 
-def _exit_phrases(phrases: Mapping[str, Node], problems: list[Problem]) -> list[Node]:
+def exit_phrases(phrases: Mapping[str, Node], problems: list[Problem]) -> list[Node]:
+    """The phrases of ``phrases/exit.yml``, the documented ones among them, as they are written there."""
     tree = phrases.get("exit")
     listed = tree.at("phrases") if tree is not None else None
     if tree is None or listed is None or listed is tree:

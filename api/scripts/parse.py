@@ -46,6 +46,10 @@ def parse(data: bytes, file: str) -> tuple[Node | None, list[Problem]]:
         if "\t" in line_text[: len(line_text) - len(line_text.lstrip(" \t"))] and line_text.strip(" \t"):
             problems.append(Problem(file, number + 1, "tab", "starts with a tab; YAML wants spaces"))
             useless.add(number)
+        if _MERGE_MARK.match(line_text):
+            message = "is a mark of two versions put together; keep one of them and delete the mark"
+            problems.append(Problem(file, number + 1, "merge-mark", message))
+            useless.add(number)
         if (bad := _FORBIDDEN_CHARACTER.search(line_text)) is not None:
             message = f"holds the control character U+{ord(bad[0]):04X}; delete it"
             problems.append(Problem(file, number + 1, "control-character", message))
@@ -159,6 +163,7 @@ def _says_something(line: str) -> bool:
 
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """What ends a line in YAML."""
+_MERGE_MARK = re.compile(r" *(?:<{7}|={7}|>{7})(?: |\Z)")
 _MARK = re.compile(r"(?:---|\.\.\.)[ \t]*\Z|%")
 _FORBIDDEN_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _HEAD = re.compile(r" *(?:-(?:[ \t]|\Z)|.*:(?:[ \t]|\Z))")

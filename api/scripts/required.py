@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from api.scripts.parse import parse
-from api.scripts.tree import Problem
+from api.scripts.tree import Node, Problem
 
 NEUTRAL_TEXTS: Final = ("opening", "not_now", "danger_bare", "urgent_check")
 """Said before the person has said it is a good time: no word of the subject anywhere (safety.md, "The first words")."""
@@ -58,15 +58,17 @@ GATEWAY_TEXTS: Final = (
 _PREFIX: Final = "utter_"
 
 
-def engine_texts(domain: Path) -> tuple[tuple[str, ...], list[Problem]]:
-    """The names the engine may answer with: the responses of domain.yml without their ``utter_``."""
+def engine_names(domain: Path) -> tuple[tuple[str, ...], tuple[str, ...], list[Problem]]:
+    """The texts the engine may answer with (the responses of domain.yml without their ``utter_``), and its intents."""
     try:
         data = domain.read_bytes()
     except OSError as error:
-        return (), [Problem(domain.name, 1, "unreadable", f"cannot be read: {error.strerror or 'input error'}")]
+        return (), (), [Problem(domain.name, 1, "unreadable", f"cannot be read: {error.strerror or 'input error'}")]
     tree, problems = parse(data, domain.name)
-    responses = tree.at("responses").value if tree is not None else None
-    if tree is None or responses is tree.value or not isinstance(responses, dict):
-        return (), [problem for problem in problems if tree is None]
-    names = (str(name) for name in responses)
-    return tuple(name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX)), []
+    if tree is None:
+        return (), (), problems
+    responses, listed = tree.at("responses").value, tree.at("intents").value
+    names = [str(name) for name in responses] if responses is not tree.value and isinstance(responses, dict) else []
+    intents: list[Node] = listed if isinstance(listed, list) else []
+    texts = tuple(name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX))
+    return texts, tuple(str(intent.value) for intent in intents), []

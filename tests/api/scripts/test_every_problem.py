@@ -16,7 +16,16 @@ from api.scripts.floors import FLOORS, Floor, find_lowered
 from api.scripts.parse import parse
 from api.scripts.tree import Problem
 from safety.screening import load_instruments
-from tests.api.scripts.bundles import FLAWLESS, found, plain_text, problems_of, texts_file, write_bundle
+from tests.api.scripts.bundles import (
+    FLAWLESS,
+    found,
+    number_entry,
+    numbers_file,
+    plain_text,
+    problems_of,
+    texts_file,
+    write_bundle,
+)
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 
@@ -290,6 +299,66 @@ not_danger:
 """
     problems = problems_of(tmp_path, phrases__danger=faulty)
     assert [(p.file, p.line, p.rule) for p in problems] == [("phrases/danger.yml", n, "danger") for n in (2, 3, 6, 7, 8, 10)]
+
+
+# -- what an editor got past the check in a trial -------------------------------------------------------
+
+SLIPS = [
+    ("exit-means-more", "phrases/exit.yml", "phrases:\n", 'phrases:\n  - {phrase: "الحقوني"}\n'),
+    ("exit-means-more", "phrases/exit.yml", "phrases:\n", 'phrases:\n  - {phrase: "ساعدوني"}\n'),
+    ("exit-means-more", "phrases/exit.yml", "phrases:\n", 'phrases:\n  - {phrase: "تخطي"}\n'),
+    ("exit-means-more", "phrases/exit.yml", "phrases:\n", 'phrases:\n  - {phrase: "ما بعرف"}\n'),
+    ("no-revealing-words", "phrases/revealing.yml", "arabic: [عنف,", "arabic: [عنف،"),
+    ("no-revealing-words", "phrases/revealing.yml", "english:", "englisch:"),
+    ("option-age", "screening/child.yml", "        minor: true\n        from_age: 13\n", "        from_age: 13\n"),
+    ("option-age", "screening/child.yml", "        from_age: 18\n", "        minor: true\n        from_age: 18\n"),
+    ("unknown-name", "screening/choose.yml", "disclose_economic", "disclose_economy"),
+    ("unknown-name", "screening/choose.yml", "strangulation", "strangling"),
+    ("band-lowered", "screening/honour.yml", "closes_joint_routes: true\n", ""),
+    ("band-lowered", "screening/lethality.yml", "closes_joint_routes: true", "closes_joint_routes: false"),
+]
+
+
+@pytest.mark.parametrize(("rule", "file", "old", "new"), SLIPS, ids=[f"{slip[0]}-{n}" for n, slip in enumerate(SLIPS)])
+def test_a_slip_that_could_hurt_somebody_is_told(tmp_path: Path, rule: str, file: str, old: str, new: str) -> None:
+    problems = shipped(tmp_path, file, (old, new))
+    assert [p.file for p in problems if p.rule == rule][:1] == [file], problems
+
+
+def test_marks_of_two_versions_are_told_wherever_they_stand(tmp_path: Path) -> None:
+    merged = "<<<<<<< HEAD\n" + plain_text("one") + "=======\n" + plain_text("two") + ">>>>>>> other\n"
+    assert [(p.rule, p.line) for p in problems_of(tmp_path / "a", texts__all=texts_file(merged))] == [
+        ("merge-mark", 2), ("merge-mark", 9), ("merge-mark", 16),
+    ]
+    inside = "  extra:\n    lev: |-\n      <<<<<<< HEAD\n      مرحبا\n    gulf: هلا\n    msa: أهلا\n    en: Hi\n"
+    assert found(problems_of(tmp_path / "b", texts__all=texts_file(inside)), "merge-mark") == [("texts/all.yml", 4)]
+
+
+def test_arabic_lost_to_question_marks_is_told(tmp_path: Path) -> None:
+    lost = plain_text("extra").replace("مرحبا", "????? ??")
+    assert found(problems_of(tmp_path, texts__all=texts_file(lost)), "letters") == [("texts/all.yml", 4)]
+
+
+def test_a_check_of_a_number_that_has_lapsed_or_lies_ahead_is_told(tmp_path: Path) -> None:
+    for n, entry in enumerate((
+        number_entry("110", "JO", "child_line", verified="2020-01-01", expires="2021-01-01"),
+        number_entry("110", "JO", "child_line", verified="2999-01-01", expires=""),
+    )):
+        problems = problems_of(tmp_path / str(n), numbers=numbers_file(entry))
+        assert [p.rule for p in problems] == ["number-unverified"], problems
+        assert ("lapsed" in problems[0].message) is (n == 0)
+
+
+@pytest.mark.parametrize("name", ["exits.yml", "phrases/exits.yml", "live.yml", "texts/new/live.yml"])
+def test_a_file_that_nobody_reads_is_told(tmp_path: Path, name: str) -> None:
+    directory = write_bundle(tmp_path)
+    (directory / name).parent.mkdir(exist_ok=True)
+    (directory / name).write_text("phrases: []\n")
+    assert found(check_release(directory), "stray-file") == [(name, 1)]
+
+
+def test_the_exit_phrases_are_missed(tmp_path: Path) -> None:
+    assert found(problems_of(tmp_path, phrases__exit=None), "missing-file") == [("phrases/exit.yml", 1)]
 
 
 # -- any damage -----------------------------------------------------------------------------------------
