@@ -1,13 +1,13 @@
 """Which features and which models understand best: one table, on the development set.
 
-    .venv/engine/bin/python -m benchmarks.understanding.compare [--share S] [--network] [--stock EPOCHS] [--curve]
+    .venv/engine/bin/python -m benchmarks.understanding.compare [--share S] [--embeddings] [--network] [--stock EPOCHS] [--curve]
 
 Trains each mix on ``nlu_data/`` outside of Rasa (the default pipeline with DIET: in Rasa) and judges it on both halves of
 the development set. Half A is where choices were made, half B is only ever reported. ``ranking`` is how often a message
 of danger scores above one that only looks like it (area under the curve), before rules and thresholds. ``seconds`` is
 what learning took by the clock. ``--share 0.07`` learns every row from that part of the data, so that slow ones can stand in
-the table too. ``--curve`` learns the shipped mix from parts of the data instead. The sub-word embeddings are learned from
-nlu_data/ordinary and the training messages.
+the table too. ``--curve`` learns the shipped mix from parts of the data instead. The sub-word embeddings (``--embeddings``:
+dense, so slow on much data) are learned from nlu_data/ordinary and the training messages.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from bot.components.heads import Heads
 from bot.components.message_features import MessageFeatures
 from bot.components.normaliser import normalise
 from bot.components.understanding import FLAGS, read_ordinary
+from bot.quiet import hush, hush_structlog
 
 ROOT = Path(__file__).resolve().parents[2]
 Matrix = NDArray[np.float32]
@@ -114,7 +115,7 @@ def beside(*parts: tuple[csr_matrix, csr_matrix]) -> tuple[csr_matrix, csr_matri
 def lines(known: Messages, x: csr_matrix, y: csr_matrix, names: list[str]) -> Scored:
     """One-against-rest logistic lines, as the engine has them."""
     heads = Heads()
-    heads.learn("intents", x, known.intents, 12.0)
+    heads.learn("intents", x, known.intents, 8.0)
     heads.learn_each(x, {flag: known.flags[:, column] > 0 for column, flag in enumerate(FLAGS)}, 6.0)
     assert heads.weights is not None and heads.bias is not None
     chances = 1.0 / (1.0 + np.exp(-(y @ heads.weights + heads.bias)))
@@ -221,9 +222,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--curve", action="store_true", help="how much more data brings, instead of the table")
     parser.add_argument("--share", type=float, default=1.0, metavar="S", help="learn from this part of the messages, 0 to 1")
+    parser.add_argument("--embeddings", action="store_true", help="and sub-word embeddings trained on open Arabic text")
     parser.add_argument("--network", action="store_true", help="and a network with one hidden layer, in TensorFlow")
     parser.add_argument("--stock", type=int, default=0, metavar="EPOCHS", help="and Rasa's default pipeline (its default: 100)")
     chosen = parser.parse_args()
+    hush()
     known, asked = training(), development()
     if chosen.share < 1.0:
         known = part(known, chosen.share)
@@ -242,19 +245,23 @@ def main() -> int:
             some = part(known, share)
             row(f"{len(some.texts)} messages", lambda some=some: lines(some, *shipped(some, asked), names))
         return 0
-    plain, seen, words = ngrams(known, asked), concepts(known, asked), subwords(known, asked)
-    full = shipped(known, asked)
-    row("lines on sub-word embeddings", lambda: lines(known, *words, names))
+    plain, seen, full = ngrams(known, asked), concepts(known, asked), shipped(known, asked)
     row("lines on n-grams", lambda: lines(known, *plain, names))
-    row("lines on n-grams and embeddings", lambda: lines(known, *beside(plain, words), names))
     row("lines on n-grams and concepts", lambda: lines(known, *beside(plain, seen), names))
     straight = row("the same and readings (shipped)", lambda: lines(known, *full, names))
-    row("the same and embeddings", lambda: lines(known, *beside(full, words), names))
+    if chosen.embeddings:
+        words = subwords(known, asked)
+        row("lines on sub-word embeddings", lambda: lines(known, *words, names))
+        row("lines on n-grams and embeddings", lambda: lines(known, *beside(plain, words), names))
+        row("shipped and embeddings", lambda: lines(known, *beside(full, words), names))
     if chosen.network:
         row("network on n-grams", lambda: network(known, *plain, names))
         bent = row("network on what is shipped", lambda: network(known, *full, names))
         row("shipped lines and this network, mixed", lambda: mixed(straight, bent))
     if chosen.stock:
+        import rasa.model_training  # noqa: F401  its loggers are hushed after it is loaded
+
+        hush_structlog()
         row(f"Rasa's default pipeline, DIET {chosen.stock} epochs", lambda: stock(known, asked, names, chosen.stock))
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,10 @@ class Judge:
         hush_structlog()
 
     async def warm(self) -> None:
-        """Load the model."""
+        """Load the model; what it holds is left out of later collections of garbage, as in the engine (``bot/__main__.py``)."""
         await self._engine.warm()
+        gc.collect()
+        gc.freeze()
 
     async def understand(self, text: str) -> dict[str, Any]:
         """What the engine says; the only part that is timed."""

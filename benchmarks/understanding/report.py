@@ -17,8 +17,11 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from bot.quiet import hush
 
+ROOT = Path(__file__).resolve().parents[2]
 DEV = Path(__file__).parent / "dev"
 Judged = list[tuple[dict[str, Any], dict[str, Any]]]
 
@@ -69,11 +72,15 @@ def figures(judged: Judged, seconds: list[float], long: list[float]) -> list[tup
     alike = [not u["urgent"] for r, u in judged if r["kind"] == "lookalike"]
     return [
         ("intent, right or an accepted alternative", share([right(r, u) for r, u in intents])),
+        ("  not sure enough: sent to the menu", share([u["confidence"] < SURE_AT for r, u in intents])),
+        ("  right among the others", share([right(r, u) for r, u in intents if u["confidence"] >= SURE_AT])),
         ("urgent: recall", share(danger)),
         ("urgent: specificity on look-alikes", share(alike)),
-        *((f"  {name}: recall / specificity", _urgent(judged, later)) for name, later in (("first 300", False), ("later, harder 320", True))),
+        *((f"  {name}: recall / specificity", _urgent(judged, part)) for name, part in WRITTEN.items()),
         ("urgent on the other messages", share([u["urgent"] for r, u in intents if "danger_now" not in r["flags"]])),
+        ("asked \"is it now?\": danger, look-alikes, others", " ".join(asked(judged, kind) for kind in ("danger", "lookalike", "intent"))),
         ("flags, micro-F1", flags_f1(judged)),
+        ("  without the danger messages and look-alikes", flags_f1(intents)),
         ("exit: recall", share([u["exit"] for r, u in judged if r["kind"] == "exit"])),
         ("exit: false", str(sum(u["exit"] for r, u in judged if r["kind"] != "exit"))),
         ("dialect, five words and more", share(told(intents))),
@@ -81,6 +88,16 @@ def figures(judged: Judged, seconds: list[float], long: list[float]) -> list[tup
         ("parse p50 / p99", f"{1000 * seconds[len(seconds) // 2]:.1f} / {1000 * seconds[int(len(seconds) * 0.99)]:.1f} ms"),
         ("1,600 characters: p50 / longest of 60", f"{1000 * long[len(long) // 2]:.1f} / {1000 * long[-1]:.1f} ms"),
     ]
+
+
+SURE_AT = next(part["sure_at"] for part in yaml.safe_load((ROOT / "config.yml").read_text())["pipeline"] if "sure_at" in part)
+"""Below this confidence no rule is followed: a gentle menu instead (bot/components/alarm.py)."""
+
+
+def asked(judged: Judged, kind: str) -> str:
+    """The share of messages of a kind that are met with the one question instead of the bell."""
+    met = [u["alarm"] == "maybe" and not u["urgent"] for r, u in judged if r["kind"] == kind]
+    return f"{sum(met) / len(met):.3f}" if met else "–"
 
 
 def flags_f1(judged: Judged) -> str:
@@ -122,15 +139,15 @@ def mistakes(judged: Judged, most: int = 6) -> list[str]:
     return [f"  {meant} taken for {heard}: {count}" for (meant, heard), count in taken.most_common(most)]
 
 
-LATER = 1374
-"""Messages with a higher number were written later and harder (dev/README.md)."""
+WRITTEN = {"first 300": range(1375), "later, harder 320": range(1375, 1695), "written last": range(1695, 10_000)}
+"""Numbers of messages by when they were written (dev/README.md)."""
 
 
-def _urgent(judged: Judged, later: bool) -> str:
-    of = [(r, u) for r, u in judged if (int(r["id"][1:]) > LATER) is later]
+def _urgent(judged: Judged, part: range) -> str:
+    of = [(r, u) for r, u in judged if int(r["id"][1:]) in part]
     danger = [u["urgent"] for r, u in of if r["kind"] == "danger"]
     alike = [not u["urgent"] for r, u in of if r["kind"] == "lookalike"]
-    return f"{sum(danger) / len(danger):.3f} / {sum(alike) / len(alike):.3f}"
+    return f"{sum(danger) / len(danger):.3f} / {sum(alike) / len(alike):.3f}" if danger and alike else "–"
 
 
 def calibration_error(judged: Judged) -> float:
@@ -150,7 +167,7 @@ def main() -> int:
     chosen = parser.parse_args()
     hush()
     judged, seconds, long = asyncio.run(judge(chosen.model, chosen.half))
-    print(f"development set, half {chosen.half or 'A and B'}: {len(judged)} messages")
+    print(f"development set, half {chosen.half or 'A and B'}: {len(judged)} messages; model {chosen.model.stat().st_size / 1e6:.1f} MB")
     for name, value in figures(judged, seconds, long):
         print(f"{name:44} {value}")
     print()

@@ -56,7 +56,7 @@ class Alarm(GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        return {"asks_at": 0.12, "rings_at": 0.2, "sure_at": 0.28, "answers_sure_at": 0.7}
+        return {"asks_at": 0.12, "rings_at": 0.18, "sure_at": 0.62, "answers_sure_at": 0.84}
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._config = config

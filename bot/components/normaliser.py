@@ -45,7 +45,7 @@ def normalise(text: str) -> str:
     text = dediac_ar(text)
     text = normalize_teh_marbuta_ar(normalize_alef_maksura_ar(normalize_alef_ar(text)))
     text = text.translate(_DIGITS).translate(_PERSIAN).lower()
-    text = "".join(c for c in text if unicodedata.category(c) not in ("Mn", "Cf"))
+    text = text.translate({ord(c): None for c in set(text) if unicodedata.category(c) in ("Mn", "Cf")})
     text = _REPEATED.sub(r"\1\1", text)
     return _SPACES.sub(" ", text).strip()
 

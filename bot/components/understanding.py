@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ HARMS = (
 
 INTENTS, DIALECTS = "intents", "dialects"
 ELSEWHERE = "out_of_scope"
-_SURE_OF_FOREIGN = 0.6
+_SURE_OF_FOREIGN = 0.8
 _SURE_OF_DIALECT = 0.55
 _FEWEST = 8  # examples a flag needs to be learned
 
@@ -69,9 +69,9 @@ class Understanding(GraphComponent):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         return {
-            "intent_strength": 12.0, "flag_strength": 6.0, "danger_strength": 20.0, "ordinary_counts": 4.0,
-            "flag_threshold": 0.55, "concept_weight": 0.25, "sharpness": 2.8, "elsewhere": 0.6, "harm_counts": 0.3,
-            "encoder": None,
+            "intent_strength": 8.0, "flag_strength": 6.0, "danger_strength": 20.0, "open_counts": 2.0, "ordinary_counts": 4.0,
+            "flag_threshold": 0.55, "concept_weight": 0.25, "flag_now_threshold": 0.7, "sharpness": 2.8,
+            "elsewhere": 0.6, "harm_counts": 0.3, "true_slope": 0.65, "true_offset": 1.12, "encoder": None,
         }
 
     def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource, learned: Learned) -> None:
@@ -106,7 +106,8 @@ class Understanding(GraphComponent):
             beside = vstack([features, seen.of(ordinary)], format="csr") if ordinary else features
             targets = {flag: np.concatenate([each, np.zeros(len(ordinary), dtype=np.bool_)]) for flag, each in flags.items()}
             if DANGER in targets:
-                counts = np.repeat(np.float32([1.0, self._config["ordinary_counts"]]), [len(examples), len(ordinary)])
+                told = [self._config["open_counts"] if _open_harm(e, note) else 1.0 for e, note in zip(examples, notes, strict=True)]
+                counts = np.array([*told, *[self._config["ordinary_counts"]] * len(ordinary)], dtype=np.float32)
                 strength = self._config["danger_strength"]
                 learned.heads.learn_in_parts(DANGER, beside, targets.pop(DANGER), strength, counts)
             if targets:
@@ -142,8 +143,9 @@ class Understanding(GraphComponent):
                 scores[DANGER][DANGER] *= 1.0 - self._config["elsewhere"] * scores[INTENTS].get(ELSEWHERE, 0.0)
                 p_danger = beside_harm(scores, self._config["harm_counts"])
             best = heapq.nlargest(5, scores[INTENTS].items(), key=lambda pair: pair[1])
-            ranking = [{"name": name, "confidence": confidence} for name, confidence in best]
-            flags = [flag for flag in FLAGS if flag in scores and scores[flag][flag] >= self._config["flag_threshold"]]
+            ranking = true_confidence(best, self._config["true_slope"], self._config["true_offset"])
+            needed = dict.fromkeys(FLAGS, self._config["flag_threshold"]) | {DANGER: self._config["flag_now_threshold"]}
+            flags = [flag for flag in FLAGS if flag in scores and scores[flag][flag] >= needed[flag]]
             if DIALECTS in scores:
                 message.set("dialects", scores[DIALECTS])  # for a second opinion (camel_dialect.py), if there is one
                 language, dialect = _variety(scores[DIALECTS])
@@ -162,6 +164,24 @@ class Understanding(GraphComponent):
         message.set("dialect", dialect, add_to_output=True)
         message.set("script", script, add_to_output=True)
         message.set("language", language, add_to_output=True)
+
+
+def true_confidence(best: Sequence[tuple[str, float]], slope: float, offset: float) -> list[dict[str, Any]]:
+    """A ranking whose first confidence is how often such an answer is right or as good as right (Platt scaling).
+
+    A message with two meanings has two intents at a half each, and either is a good answer: the models' chances are too
+    modest in the middle and a little too sure at the top.
+
+    Args:
+        best: intents with their chances, the likeliest first.
+        slope, offset: of the first one's log-odds; fitted on half A of the development set.
+    """
+    if not best:
+        return []
+    first = 1.0 / (1.0 + math.exp(-(slope * _log_odds(best[0][1]) + offset)))
+    left = (1.0 - first) / max(1.0 - best[0][1], 1e-6)
+    rest = [{"name": name, "confidence": min(chance * left, first)} for name, chance in best[1:]]
+    return [{"name": best[0][0], "confidence": first}, *rest]
 
 
 def beside_harm(scores: Mapping[str, Mapping[str, float]], counts: float) -> float:
@@ -189,6 +209,11 @@ def _notes(example: Message) -> dict[str, Any]:
     """Flags and dialect of an example: Rasa keeps metadata of the block (intent) and of the line (example) apart."""
     metadata = example.get("metadata") or {}
     return {**(metadata.get("intent") or {}), **(metadata.get("example") or {})}
+
+
+def _open_harm(example: Message, notes: Mapping[str, Any]) -> bool:
+    """Whether an example tells of harm that is not immediate: what danger is most easily taken for."""
+    return str(example.get("intent")).startswith(("disclose_", "report_")) and DANGER not in (notes.get("flags") or ())
 
 
 def _variety(chances: dict[str, float]) -> tuple[str, str | None]:

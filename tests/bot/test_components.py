@@ -10,7 +10,7 @@ from bot.components.alarm import Alarm, alarm_of
 from bot.components.normaliser import normalise
 from bot.components.places import place_in
 from bot.components.reader import read, wanted_language
-from bot.components.understanding import DANGER, beside_harm
+from bot.components.understanding import DANGER, beside_harm, true_confidence
 
 ODD = ["", " ", "😀", "ا" * 1600, "\ud83d", "a\ud800b", "\u202eأبج\u202c", "نص mixed 123", "\x00\x01", "ﷺ" * 400, "Ⓐ①２", "مــــرحبا"]
 
@@ -53,6 +53,23 @@ def test_ok_is_no_answer_to_a_question_of_fact() -> None:
     assert "answer" not in found
 
 
+def test_confidence_is_raised_in_the_middle_and_the_ranking_keeps_its_order_and_its_sum() -> None:
+    best = [("ask_legal", 0.5), ("ask_report_process", 0.45), ("greet", 0.05)]
+    ranking = true_confidence(best, 0.65, 1.12)
+    assert [row["name"] for row in ranking] == [name for name, _ in best]
+    assert 0.7 < ranking[0]["confidence"] < 0.8
+    assert sum(row["confidence"] for row in ranking) == pytest.approx(1.0)
+    assert true_confidence([], 0.65, 1.12) == []
+
+
+@pytest.mark.parametrize("chance", [0.0, 1e-9, 0.2, 0.999, 1.0])
+def test_confidence_stays_between_none_and_all_and_rises_with_the_chance(chance: float) -> None:
+    [first, second] = true_confidence([("greet", chance), ("thanks", min(chance, 1 - chance))], 0.65, 1.12)
+    assert 0.0 <= second["confidence"] <= first["confidence"] <= 1.0
+    [higher] = true_confidence([("greet", min(1.0, chance + 0.1))], 0.65, 1.12)
+    assert higher["confidence"] >= first["confidence"]
+
+
 @pytest.mark.parametrize(
     ("by_rule", "p", "alarm"),
     [("now", 0.0, "now"), ("", 0.8, "now"), ("", 0.75, "now"), ("maybe", 0.1, "maybe"), ("", 0.5, "maybe"), ("", 0.1, ""),
@@ -74,6 +91,14 @@ def test_a_suspected_exit_is_asked_about_but_never_where_there_may_be_danger(tex
     assert _last_word(text).get("alarm") == ""
     for worried in (_last_word(text, p_danger=0.2), _last_word(text, p_danger=0.9), _last_word(text, by_rule="now"), _last_word(text, by_rule="maybe")):
         assert worried.get("alarm") and worried.get("intent")["name"] == "ask_safety_plan"
+
+
+@pytest.mark.parametrize(("confidence", "intent", "kept"), [
+    (0.61, "ask_legal", None), (0.63, "ask_legal", "ask_legal"), (0.83, "affirm", None), (0.85, "affirm", "affirm"),
+])
+def test_what_is_not_sure_is_no_intent_and_an_answer_must_be_surer(confidence: float, intent: str, kept: str | None) -> None:
+    message = Message({"text": "كلام", "metadata": {"danger": ""}, "p_danger": 0.0, "intent": {"name": intent, "confidence": confidence}})
+    assert Alarm(Alarm.get_default_config()).process([message])[0].get("intent")["name"] == kept
 
 
 @pytest.mark.parametrize("text", ["لا", "اي والله", "مدري", "تمام", "بعدين", "9", "بدي اطلع", "وقف هلق", "delete this chat", "كيف امسح المحادثة", "😀", ""])
