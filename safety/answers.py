@@ -14,6 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from safety.folding import fold
@@ -104,7 +105,8 @@ def read_digit(text: str) -> int | None:
 
     Two digits are a number and no answer; a minus or a unit makes it an amount, which is speech.
     """
-    digits = [c for c in unicodedata.normalize("NFKC", text) if not _is_decoration(c)]
+    signs = (c for c in unicodedata.normalize("NFKC", text) if not _is_decoration(c))
+    digits = list(islice(signs, 2))  # a second sign settles it: the rest of a long message need not be read
     if len(digits) != 1:
         return None
     value = unicodedata.digit(digits[0], None)

@@ -77,7 +77,7 @@ def _composed() -> Iterator[str]:
 COMPOSED: Final = tuple(_composed())
 #: Single characters that leave from everywhere: no question may ever be answered by them.
 SINGLE: Final = frozenset("0x")
-CROSSES: Final = frozenset("×✖✕✗✘❌❎☓⨯⨉╳🗙🗴🞩хχ")
+CROSSES: Final = frozenset("×✖✕✗✘❌❎☓⨯⨉╳🗙🗴🞩🅧🆇хχ")
 
 # Signs that make a face, a price or a percentage of a lone 0 or x: ":x", "0%".
 _FACES: Final = frozenset(":;=%$€£<>_^")
@@ -156,6 +156,8 @@ def compile_phrases(extra: Iterable[str] = ()) -> ExitPhrases:
     for phrase in OPT_OUT_WORDS:
         if len(phrase) >= 4:
             forms.update(squeeze(slip) for slip in _swaps_and_neighbours(squeeze(fold(phrase))))
+        if len(phrase) >= 9:   # long enough that no other word is a lost letter away
+            forms.update(_slips(phrase))
     forms -= _REAL_WORDS
     for phrase in (*ADVERTISED, *ARABIZI, *_AS_TYPED, *OPT_OUT_WORDS, *COMPOSED):
         forms.add(squeeze(fold(phrase)))
@@ -286,6 +288,7 @@ def is_exit(text: str, phrases: ExitPhrases = DEFAULT) -> bool:
 
 def _stands_alone(folded: str) -> bool:
     """A lone 0 or x, also quoted, repeated or with emoji around it, but not a face such as ``:x`` or ``0.0``."""
+    folded = _unwrapped(folded)
     if _FACES & set(folded):
         return False
     marks = [at for at, letter in enumerate(folded) if letter.isalnum() or letter in CROSSES]
@@ -293,11 +296,21 @@ def _stands_alone(folded: str) -> bool:
     return "." not in inner and "'" not in inner
 
 
+def _unwrapped(folded: str) -> str:
+    """Without the signs with which WhatsApp makes a text slanted, bold or struck: ``_0_`` is a 0, ``0_0`` a face."""
+    text = folded.strip()
+    while len(text) > 2 and text[0] == text[-1] and text[0] in "_*~`":
+        text = text[1:-1].strip()
+    return text
+
+
 def _is_keyed(folded: str, phrases: ExitPhrases) -> bool:
     if len(folded) > 80 or not any("a" <= letter <= "z" or letter in _KEY_SIGNS for letter in folded):
         return False
     keys = _keys(folded)
-    return any(form in phrases.keyed for form in (keys, keys.strip(".'"), keys.rstrip(".,'/"), keys.lstrip(".'")))
+    half = keys[: len(keys) // 2]
+    once = half if half * 2 == keys else keys   # said twice
+    return any(form in phrases.keyed for form in (once, once.strip(".'"), once.rstrip(".,'/"), once.lstrip(".'")))
 
 
 def _is_made_of_phrases(core: str, phrases: ExitPhrases) -> bool:

@@ -83,7 +83,7 @@ def test_one_slip_of_the_finger_is_forgiven(text: str) -> None:
 
 @pytest.mark.parametrize("text", [
     "ثءهف", "سفخح", "ضعهف", "لاغث ىخص", "ov,[", "hov[", "ogw h'gu", "ogw h’gu", "hkihx", ",rt", "hlsp", "fhd hgpdk", "OV,[", "5قخت", "ثةسش7",
-    "«ov,[»", "ثءهف!", "ء",
+    "«ov,[»", "ثءهف!", "ء", "ov,[ ov,[",
 ])
 def test_the_wrong_keyboard_is_forgiven(text: str) -> None:
     assert is_exit(text)
@@ -91,7 +91,7 @@ def test_the_wrong_keyboard_is_forgiven(text: str) -> None:
 
 @pytest.mark.parametrize("text", [
     "ﺧﺮﻭﺝ", "ｅｘｉｔ", "ＥＸＩＴ", "𝗲𝘅𝗶𝘁", "ⓔⓧⓘⓣ", "０", "0️⃣", "⓪", "✖️", "❌❌❌", "×", "✕", "00", "0 0 0", "x x", "xXx", "٠.", "(0)", "«x»", '"0"', "*0*", "exit خروج", "خروج 0",
-    "STOP ALL", "opt-out", "Opt Out", "إنهاء", "إِنْهَاء", "انهاءءء", "انها", "e.x.i.t", "/exit", "#exit", "-خروج-", "خروج" * 30, "exit " * 300, "x" * 1600,
+    "unsubcribe", "usubscribe", "_0_", "*_x_*", "🅧", "🆇", "STOP ALL", "opt-out", "Opt Out", "إنهاء", "إِنْهَاء", "انهاءءء", "انها", "e.x.i.t", "/exit", "#exit", "-خروج-", "خروج" * 30, "exit " * 300, "x" * 1600,
 ])
 def test_other_ways_of_writing_it_exit(text: str) -> None:
     assert is_exit(text)
