@@ -6,6 +6,7 @@ The engine guesses dialect; this is what the gateway uses when the engine is dow
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Final, Literal
 
 from safety.folding import fold
@@ -51,15 +52,15 @@ _ARABIZI: Final = frozenset(_ARABIZI_WORDS.split())
 def guess_script(text: str) -> Script:
     """The script most letters are in; ``other`` when there is no letter (digits, emoji) or it is neither."""
     arabic = latin = other = 0
-    for letter in text:
+    for letter, times in Counter(text).items():
         if not letter.isalpha():
             continue
         if "\u0600" <= letter <= "\u08ff" or "\ufb50" <= letter <= "\ufefc":
-            arabic += 1
+            arabic += times
         elif letter.isascii() or "\u00c0" <= letter <= "\u024f" or "\uff21" <= letter <= "\uff5a":
-            latin += 1
+            latin += times
         else:
-            other += 1
+            other += times
     if not (arabic or latin or other) or other > max(arabic, latin):
         return "other"
     return "arabic" if arabic >= latin else "latin"

@@ -252,6 +252,26 @@ def _same_placeholders(draft: Draft) -> Iterator[Breach]:
                     yield _of_wording(text, wording).breach(message)
 
 
+def _same_digits(draft: Draft) -> Iterator[Breach]:
+    for text in draft.texts.values():
+        for wordings in text.wordings.values():
+            offered = {variant: _digits(wording.words) for variant, wording in wordings.items()}
+            everywhere = frozenset[str]().union(*offered.values())
+            for variant, digits in offered.items():
+                if digits != everywhere:
+                    missing = ", ".join(sorted(everywhere - digits))
+                    message = f"does not have {missing}, which another variant has: an answer by digit means the same in all"
+                    yield _of_wording(text, wordings[variant]).breach(message)
+
+
+def _digits(words: str) -> frozenset[str]:
+    """The single digits of a text, in Western form: what may be answered."""
+    return frozenset(str(int(digit)) for digit in _ONE_DIGIT.findall(PLACEHOLDER.sub("", words)))
+
+
+_ONE_DIGIT: Final = re.compile(r"(?<![\d:/%+.,])\d(?![\d:/%]|[.,]\d)")
+
+
 def _duty_is_plain(draft: Draft) -> Iterator[Breach]:
     for text, wording, said in _wordings(draft):
         if text.name.startswith("duty_") and wording.placeholders:
@@ -573,6 +593,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("placeholder", "error", "only placeholders that somebody fills", _known_placeholders),
     Rule("brace", "error", "no { or } alone", _stray_braces),
     Rule("placeholder-missing", "error", "the four variants have the same placeholders", _same_placeholders),
+    Rule("digits", "warning", "the four variants offer the same digits", _same_digits),
     Rule("duty-placeholder", "error", "a duty text holds no placeholder", _duty_is_plain),
     Rule("question-placeholder", "error", "a question holds no placeholder", _questions_are_plain),
     Rule("fallback-placeholder", "error", "the fallback text holds no placeholder", _fallback_has_no_holes),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, Final
 
 import yaml
@@ -58,6 +59,10 @@ def parse(data: bytes, file: str) -> tuple[Node | None, list[Problem]]:
     tree = whole.build()
     if not useless and not whole.broken:
         return tree, problems + whole.problems
+    if not useless and (mended := _outdented(file, lines)) is not None:
+        line, builder, tree = mended
+        message = "stands too far left; indent it like the lines around it"
+        return tree, [*problems, Problem(file, line + 1, "indent", message), *builder.problems]
     sieve = _Sieve(file, lines, useless)
     rest = sieve.sift()
     problems += sieve.problems
@@ -68,6 +73,23 @@ def parse(data: bytes, file: str) -> tuple[Node | None, list[Problem]]:
     builder = _Builder(file, rest)
     tree = builder.build()
     return (tree if tree is None else replace(tree, partial=True)), problems + builder.problems
+
+
+def _outdented(file: str, lines: list[str]) -> tuple[int, _Builder, Node] | None:
+    """The one line that lost its indentation, if indenting it makes the file YAML: else all below it would be lost."""
+    written = [number for number, line in enumerate(lines) if _says_something(line)]
+    left = [
+        number
+        for number, following in pairwise(written[1:])
+        if not lines[number].startswith(" ") and lines[following].startswith(" ")
+    ]
+    for number in left if len(left) <= _OUTDENTED else ():
+        for width in (2, 4, 6):
+            builder = _Builder(file, [*lines[:number], " " * width + lines[number], *lines[number + 1 :]])
+            tree = builder.build()
+            if tree is not None and not builder.broken:
+                return number, builder, tree
+    return None
 
 
 class _Sieve:
@@ -163,6 +185,8 @@ def _says_something(line: str) -> bool:
 
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """What ends a line in YAML."""
+_OUTDENTED: Final = 8
+"""So many lines at the left edge are tried: more are the way the file is built."""
 _MERGE_MARK = re.compile(r" *(?:<{7}|={7}|>{7})(?: |\Z)")
 _MARK = re.compile(r"(?:---|\.\.\.)[ \t]*\Z|%")
 _FORBIDDEN_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")

@@ -41,6 +41,7 @@ GATEWAY_TEXTS: Final = (
     "counsellor_joined",
     "counsellor_away",
     "talk_closed",
+    "nobody_yet",
     "too_fast",
     "safe_word_failed",
     "safe_word_instead",

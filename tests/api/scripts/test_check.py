@@ -105,6 +105,8 @@ TEXT_CASES: list[tuple[str, str, int, str]] = [
     ("exit-as-answer", text(gulf="1 نعم\\n٠ لا"), 4, text(gulf="1 نعم\\nالرقم 0 يوقف كل شي")),
     ("exit-as-answer", text(en="1 yes, x no"), 6, text(en="1 yes, 2 no. 0 to leave")),
     ("exit-as-answer", text(en="Reply X for later"), 6, text(en="Leave? Send 0.")),
+    ("digits", text(lev="1 نعم، 3 لا", gulf="1 نعم، 2 لا", msa="1 نعم، 2 لا", en="1 yes, 2 no"), 3,
+     text(lev="١ نعم، ٢ لا", gulf="1 نعم، 2 لا", msa="1 نعم، 2 لا، قانون 15/2017", en="1 yes, 2 no.")),
     ("opt-out", text(en="Send STOP at any time"), 6, text(en="It will not stop here")),
     ("opt-out", text(lev="اكتب stop"), 3, text(lev="اكتب exit")),
     ("opt-out", text(en="'cancel' ends this"), 6, text(en="You can cancel a visit")),

@@ -69,6 +69,15 @@ def test_a_broken_entry_does_not_hide_what_is_wrong_elsewhere_in_its_file(tmp_pa
     assert problems[1].line == 1 + lines + 6
 
 
+@pytest.mark.parametrize("old", ["    gulf: هلا\n", "    lev: مرحبا\n", "  menu:\n"])
+def test_a_line_that_lost_its_indentation_is_the_one_that_is_told(tmp_path: Path, old: str) -> None:
+    text = texts_file()
+    at = text.index("  menu:\n")
+    line = text[: text.index(old, at)].count("\n") + 1
+    problems = problems_of(tmp_path, texts__all=text[:at] + text[at:].replace(old, old.lstrip(), 1))
+    assert [(p.rule, p.line) for p in problems] == [("indent", line)]
+
+
 def test_each_broken_entry_is_told_once() -> None:
     entries = "".join(entry.replace("broken", f"broken{n}") for n, (_, entry, _) in enumerate(BROKEN_ENTRIES))
     tree, problems = parse(f"texts:\n{entries}{plain_text('good')}".encode(), "a.yml")
