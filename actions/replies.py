@@ -28,7 +28,7 @@ MENU = {
 """Digits of the text ``menu`` (1 starts the questions, 9 is a person, 0 leaves)."""
 
 
-SURELY_ELSEWHERE = 0.6
+SURELY_ELSEWHERE = 0.8
 """How sure the model must be to say "that is not something we can help with here": «شو اعمل» is half out of scope to it."""
 
 

@@ -16,7 +16,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.talk import Talk
 
-SURE_ENOUGH = 0.45
+SURE_ENOUGH = 0.73
 """How sure the model must be for a disclosure to be taken at its word: for its acknowledgement, its questions, its
 reason on the ticket. Below it harm is heard, and the general questions are asked."""
 

@@ -33,7 +33,9 @@ from api.duties import Duties
 from api.engine import EngineClient
 from api.handoffs import queue
 from api.handoffs.addresses import ReplyAddresses
+from api.handoffs.outside import Exits, Outside
 from api.handoffs.relay import Relay
+from api.handoffs.watch import LadderWatch, LeaseWatch
 from api.inbound import Deps, Line
 from api.live import CounsellorOutbox
 from api.migrations import upgrade
@@ -63,6 +65,9 @@ class Gateway:
     eraser: Eraser
     line: Line
     duties: Duties
+    watch: LeaseWatch
+    climbing: LadderWatch
+    outside: Outside
     staff: v1.Deps
 
 
@@ -115,16 +120,24 @@ def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:
             production=settings.production, queue_changed=lambda: queue.announce(redis),
         )
     )
+    counsellors = CounsellorOutbox(
+        outbox, database, ReplyAddresses(keys), releases, clock, production=settings.production, keep=eraser.keep,
+    )
     duties = Duties(store, database, keys, outbox, releases, clock, settings.production)
+    watch = LeaseWatch(database, counsellors.tell, lambda: queue.announce(redis), clock)
+    exits = Exits(
+        settings.alert_webhook, settings.alert_secret, settings.duty_phone, settings.twilio_sms_from, settings.heartbeat_url,
+    )
+    outside = Outside(exits, provider, eraser.keep, clock)
+    climbing = LadderWatch(
+        database, outside, counsellors.tell, lambda: queue.announce(redis), clock, lambda: os.urandom(12).hex(),
+    )
     staff = v1.Deps(
-        database=database, redis=redis, keyring=keyring,
-        outbox=CounsellorOutbox(
-            outbox, database, ReplyAddresses(keys), releases, clock, production=settings.production, keep=eraser.keep,
-        ),
+        database=database, redis=redis, keyring=keyring, outbox=counsellors,
         clock=clock, random_bytes=os.urandom, public_url=settings.public_url, demo=settings.demo,
     )
     return Gateway(
-        settings, clock, database, store, redis, engine, provider, releases, eraser, line, duties, staff
+        settings, clock, database, store, redis, engine, provider, releases, eraser, line, duties, watch, climbing, outside, staff
     )
 
 
@@ -153,7 +166,7 @@ def application(gateway: Gateway) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(gateway.duties.run()), asyncio.create_task(gateway.eraser.run())]
+        tasks = [asyncio.create_task(part.run()) for part in (gateway.watch, gateway.climbing, gateway.duties, gateway.eraser)]
         scrape = await _metrics_socket(settings.run) if settings.production else None
         try:
             with contextlib.suppress(Exception):  # the engine may still be starting: it asks for what it lacks
@@ -167,6 +180,7 @@ def application(gateway: Gateway) -> Starlette:
                 scrape.close()
             await api.state.hub.close()
             await gateway.engine.close()
+            await gateway.outside.close()
             await gateway.provider.close()
             await gateway.redis.aclose()
             gateway.database.close()

@@ -46,6 +46,10 @@ _OURS = {
     "HAMS_COUNTRY_DEFAULT": "the country of a person whose country nothing tells",
     "HAMS_TWILIO_API_URL": "the provider's REST address",
     "HAMS_ENGINE_SOCKET": "the engine's unix socket",
+    "HAMS_ALERT_WEBHOOK": "where a flagged person nobody takes is reported",
+    "HAMS_ALERT_SECRET": "what those reports are signed with",
+    "HAMS_DUTY_PHONE": "the telephone of whoever is on duty when nobody answers",
+    "HAMS_HEARTBEAT_URL": "asked every minute while the ladder is looked after: a dead-man's check",
 }
 _THEIRS = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_WHATSAPP_FROM", "TWILIO_SMS_FROM", "SENTRY_DSN")
 _STRANGERS = frozenset({
@@ -130,6 +134,11 @@ class Settings:
     builtin_standin: bool
     """True: in demo mode the supervisor starts the provider's stand-in."""
     sentry_dsn: str | None = field(repr=False)
+    alert_webhook: str | None = field(repr=False)
+    alert_secret: str | None = field(repr=False)
+    duty_phone: Senders
+    """Numbers like our own: one, or one a country."""
+    heartbeat_url: str | None = field(repr=False)
 
     @property
     def demo(self) -> bool:
@@ -165,6 +174,10 @@ class Settings:
             "TWILIO_WHATSAPP_FROM": str(self.twilio_whatsapp_from),
             "TWILIO_SMS_FROM": str(self.twilio_sms_from),
             "SENTRY_DSN": self.sentry_dsn or "",
+            "HAMS_ALERT_WEBHOOK": self.alert_webhook or "",
+            "HAMS_ALERT_SECRET": self.alert_secret or "",
+            "HAMS_DUTY_PHONE": str(self.duty_phone),
+            "HAMS_HEARTBEAT_URL": self.heartbeat_url or "",
         }
         return {name: value for name, value in values.items() if value}
 
@@ -219,6 +232,10 @@ def load_settings(
         twilio_api_url=_api_url(api_url, mode),
         builtin_standin=mode is Mode.DEMO and api_url is None,
         sentry_dsn=_sentry_dsn(given.get("SENTRY_DSN")),
+        alert_webhook=_called_url("HAMS_ALERT_WEBHOOK", given),
+        alert_secret=_alert_secret(given),
+        duty_phone=_duty_phone(given, sms),
+        heartbeat_url=_called_url("HAMS_HEARTBEAT_URL", given),
     )
 
 
@@ -504,6 +521,33 @@ def _sentry_dsn(value: str | None) -> str | None:
     if not parts.username or not parts.path.rstrip("/").rsplit("/", 1)[-1].isdigit():
         raise SettingsError("SENTRY_DSN", "must be a Sentry DSN: https://key@host/project")
     return value
+
+
+def _called_url(name: str, given: Mapping[str, str]) -> str | None:
+    """A URL that is called from here: https, or on this machine."""
+    value = given.get(name)
+    if value is None:
+        return None
+    parts = _url(name, value, ("https", "http"))
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise SettingsError(name, "must be https for a server that is not on this machine")
+    return value
+
+
+def _alert_secret(given: Mapping[str, str]) -> str | None:
+    value = given.get("HAMS_ALERT_SECRET")
+    if value is None and "HAMS_ALERT_WEBHOOK" in given:
+        raise SettingsError("HAMS_ALERT_SECRET", "is needed with HAMS_ALERT_WEBHOOK: reports are signed with it")
+    if value is not None and (len(value) < 32 or len(set(value)) < 10):
+        raise SettingsError("HAMS_ALERT_SECRET", "must be 32 or more random characters")
+    return value
+
+
+def _duty_phone(given: Mapping[str, str], sms: Senders) -> Senders:
+    phones = _senders("HAMS_DUTY_PHONE", given)
+    if phones and not sms:
+        raise SettingsError("HAMS_DUTY_PHONE", "needs TWILIO_SMS_FROM: the number it is written to and rung from")
+    return phones
 
 
 def _made_once(path: Path, make: Callable[[], str]) -> str:

@@ -25,9 +25,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import problems
 from api.conversations.sealing import Keyring
 from api.database import Database, DatabaseUnavailable
-from api.handoffs import claims, queue
+from api.handoffs import claims, leases, queue
 from api.handoffs.live import LOOK_SECONDS, Hub
-from api.handoffs.relay import LONGEST_MESSAGE, Courtesy, Outbox, Relay, SendState
+from api.handoffs.relay import LONGEST_MESSAGE, Courtesy, Outbox, Relay, SendState, courtesy_of
 from api.handoffs.tables import OUTCOMES
 from api.handoffs.tickets import NoSuchStep, Ticket, find, note_answered, note_introduced, take_back_answered
 from api.problems import Problem
@@ -153,6 +153,8 @@ class Handoff(BaseModel):
     flagged_at: str
     acknowledged_at: str | None
     repeat: int
+    climbed: int
+    again: bool
     left_chat: bool
     wish: bool
     call_wish: bool
@@ -451,6 +453,8 @@ def build_v1(deps: Deps) -> FastAPI:
         seq = await relay.next_out(ticket_id)
         # Only the outbox knows whether the person has left meanwhile: it reads the tombstone last.
         state = await deps.outbox.send(ticket, text)
+        with suppress(DatabaseUnavailable):  # who writes is there, whatever becomes of their socket
+            await deps.database.write(lambda connection: leases.renew(connection, {member.id}, leases.time_of(connection)))
         if first and state is not SendState.SENT:
             await deps.database.write(lambda connection: take_back_answered(connection, ticket, now))
             await queue.announce(deps.redis)
@@ -547,20 +551,6 @@ def _answering(code: str) -> Callable[[Request, Exception], Awaitable[Response]]
         return problems.answer(code)
 
     return reply
-
-
-def courtesy_of(before: Ticket, after: Ticket, now: float) -> Courtesy | None:
-    """What the program says of a step itself. Only to somebody who is at the phone: to light one up is the
-    counsellor's decision."""
-    if after.epoch == before.epoch or not after.there(now):
-        return None
-    if after.state == "claimed" and before.state == "queued":
-        return "counsellor_joined"
-    if not before.introduced:  # who was not told of anybody misses nobody
-        return None
-    if after.state == "queued":
-        return "counsellor_away"
-    return "talk_closed" if after.state == "closed" else None
 
 
 def _seen(connection: sa.Connection, ticket_id: str, member: Staff) -> Ticket:

@@ -105,7 +105,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _drop_old(newest: Path) -> None:
-    """Models are a megabyte or more each: the last few are kept, so that going back a commit needs no training."""
+    """Models are some twenty megabytes each: the last few are kept, so that going back a commit needs no training."""
     models = sorted(newest.parent.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in models[_KEEP:]:
         if old != newest:

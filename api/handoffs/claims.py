@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from api.audit import trail
+from api.handoffs import leases
 from api.handoffs.tables import OUTCOMES
 from api.handoffs.tickets import Event, NoSuchStep, Ticket, find, ladder_due, move, step
 
@@ -45,7 +46,7 @@ def claim(connection: sa.Connection, ticket_id: str, *, staff: str, epoch: int |
     if ticket.owner is not None:
         raise NotYours
     _same(ticket, epoch)
-    values = {"owner": staff, "acknowledged_at": now, "ladder_due": None}
+    values = {"owner": staff, "acknowledged_at": now, "ladder_due": None, "lease_until": leases.first(connection)}
     return _move(connection, ticket, "claim", values, staff=staff, act="handoff.claim", now=now)
 
 
@@ -56,7 +57,8 @@ def release(connection: sa.Connection, ticket_id: str, *, staff: str, epoch: int
         NoSuchTicket, StaleEpoch, NotYours, NoSuchStep: nothing was changed.
     """
     ticket = owned(connection, ticket_id, staff=staff, epoch=epoch)
-    return _move(connection, ticket, "release", _unowned(ticket, now), staff=staff, act="handoff.release", now=now)
+    values = {**_unowned(ticket, now), "again": False}
+    return _move(connection, ticket, "release", values, staff=staff, act="handoff.release", now=now)
 
 
 def transfer(
@@ -79,14 +81,14 @@ def transfer(
         raise ValueError("a transfer goes to one colleague or to one desk")
     ticket = owned(connection, ticket_id, staff=staff, epoch=epoch)
     if to_staff is not None:
-        values: dict[str, Any] = {"owner": to_staff, "acknowledged_at": now}
+        values: dict[str, Any] = {"owner": to_staff, "acknowledged_at": now, "lease_until": leases.first(connection)}
         return _move(connection, ticket, "transfer", values, staff=staff, act="handoff.transfer", now=now)
     values = {**_unowned(ticket, now), "desk": to_desk}
     return _move(connection, ticket, "send_to_desk", values, staff=staff, act="handoff.send_to_desk", now=now)
 
 
 def take_back(connection: sa.Connection, ticket_id: str, *, by: str, epoch: int | None = None, now: float) -> Ticket:
-    """Put somebody else's ticket back into the queue: a supervisor's act, or the gateway's when a lease lapses.
+    """Put somebody else's ticket back into the queue, on top of its band: a supervisor's act.
 
     Raises:
         NoSuchTicket, StaleEpoch, NoSuchStep: nothing was changed.
@@ -94,6 +96,23 @@ def take_back(connection: sa.Connection, ticket_id: str, *, by: str, epoch: int 
     ticket = _read(connection, ticket_id)
     _same(ticket, epoch)
     return _move(connection, ticket, "take_back", _unowned(ticket, now), staff=by, act="handoff.take_back", now=now)
+
+
+def lapse(connection: sa.Connection, ticket: Ticket, *, at: float, now: float) -> tuple[Ticket, Ticket] | None:
+    """The owner's console has gone: the person waits again, on top of their band, and the ladder starts again.
+
+    Returns the ticket before and after; ``None`` where the console came back, or the ticket changed hands, since it was
+    read: nothing was changed.
+
+    Args:
+        at: the database's time (:func:`api.handoffs.leases.time_of`).
+        now: the program's, for waiting clocks and the ladder.
+    """
+    before = leases.still_lapsed(connection, ticket, at)
+    if before is None:
+        return None
+    after = _move(connection, before, "take_back", _unowned(before, now), staff=trail.SYSTEM, act="handoff.lapse", now=now)
+    return before, after
 
 
 def close(
@@ -140,7 +159,8 @@ def _same(ticket: Ticket, epoch: int | None) -> None:
 def _unowned(ticket: Ticket, now: float) -> dict[str, Any]:
     # screening.md: a lapsed lease restarts the clock; so does every other way back into the queue.
     return {
-        "owner": None, "acknowledged_at": None, "answered_at": None, "introduced": False, "ladder_step": 0, "ladder_due": ladder_due(ticket.priority, now),
+        "owner": None, "lease_until": None, "again": True, "acknowledged_at": None, "answered_at": None, "introduced": False,
+        "ladder_step": 0, "ladder_due": ladder_due(ticket.priority, now),
     }
 
 
@@ -156,5 +176,5 @@ def _move(
 
 __all__ = [
     "NoSuchStep", "NoSuchTicket", "NotYours", "StaleEpoch", "UnknownOutcome",
-    "claim", "close", "owned", "release", "take_back", "transfer",
+    "claim", "close", "lapse", "owned", "release", "take_back", "transfer",
 ]

@@ -19,12 +19,15 @@ from redis.exceptions import RedisError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api.database import Database, DatabaseUnavailable
-from api.handoffs import queue
+from api.handoffs import leases, queue
 from api.handoffs.claims import NoSuchTicket, NotYours, StaleEpoch, owned
 from api.handoffs.relay import LEFT, WORDS, Relay
+from api.observability.errors import report
+from api.observability.logs import warn
 from api.staff.accounts import Staff
 
 LOOK_SECONDS = 5.0
+SEND_SECONDS = 8.0
 LARGEST_FRAME = 4096
 MOST_SEATS = 10
 """Sockets one session may hold."""
@@ -48,6 +51,7 @@ class Seat:
     sent: dict[str, set[str]] = field(default_factory=dict)
     ring: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
+    tick: bool = False
     ended: bool = False
 
 
@@ -61,7 +65,8 @@ class Hub:
         self._version = 0
         self._snapshots: dict[frozenset[str], tuple[int, str]] = {}
         self._reading = asyncio.Lock()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._renew_now = asyncio.Event()
 
     async def serve(
         self, socket: WebSocket, staff: Staff, session: str, still_signed_in: Callable[[bool], Awaitable[bool]]
@@ -73,12 +78,13 @@ class Hub:
         seat = Seat(socket, staff, session, still_signed_in)
         self._seats.add(seat)
         self._start()
+        self._renew_now.set()
         seat.wake.set()
         both = [asyncio.create_task(self._tell(seat)), asyncio.create_task(self._listen(seat))]
         try:
             done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                with suppress(WebSocketDisconnect, RuntimeError, RedisError, DatabaseUnavailable):
+                with suppress(WebSocketDisconnect, RuntimeError, RedisError, DatabaseUnavailable, TimeoutError):
                     task.result()
         finally:
             self._seats.discard(seat)
@@ -98,14 +104,16 @@ class Hub:
 
     async def close(self) -> None:
         """Stop listening; called when the gateway stops."""
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._tasks = {}
 
     def _start(self) -> None:
-        if not any(not task.done() for task in self._tasks):
-            self._tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._look())]
+        for loop in (self._hear, self._look, self._beat, self._renew):
+            running = self._tasks.get(loop.__name__)
+            if running is None or running.done():
+                self._tasks[loop.__name__] = asyncio.create_task(loop())
 
     async def _hear(self) -> None:
         while True:
@@ -127,6 +135,35 @@ class Hub:
                 with suppress(RedisError, DatabaseUnavailable):
                     seat.ended = seat.ended or not await seat.still_signed_in(False)
                 seat.wake.set()
+
+    async def _beat(self) -> None:
+        """Something every few seconds, whatever hangs behind us: a page that hears nothing takes its network for gone."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for seat in self._seats:
+                seat.tick = True
+                seat.wake.set()
+
+    async def _renew(self) -> None:
+        """Whose console answers keeps whom they have: a socket whose peer leaves a ping unanswered is no seat any more.
+
+        A loop of its own: behind the sessions of many consoles, asked one by one, it would come too late.
+        """
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(self._look_seconds, leases.RENEWED_FOR / 4)):
+                    await self._renew_now.wait()
+            self._renew_now.clear()
+            staff = {seat.staff.id for seat in self._seats if not seat.ended}
+            if not staff:
+                continue
+            try:
+                await self._database.write(lambda c, staff=staff: leases.renew(c, staff, leases.time_of(c)))  # type: ignore[misc]
+            except DatabaseUnavailable as away:
+                warn("leases_not_renewed", error=type(away).__name__)
+            except Exception as failure:  # whatever it was: the next renewal must come
+                report(failure)
+                warn("leases_not_renewed", error=type(failure).__name__)
 
     def _pass_on(self, channel: str, ticket_id: str) -> None:
         if channel == queue.CHANGED:
@@ -172,7 +209,10 @@ class Hub:
                 snapshot = await self._snapshot(seat.staff.desks)
                 if snapshot != seat.shown:
                     seat.shown = snapshot
-                    await seat.socket.send_text(snapshot)
+                    await _send(seat, snapshot)
+            if seat.tick:
+                seat.tick = False
+                await _say(seat, {"type": "tick"})
 
     async def _show_words(self, seat: Seat, ticket_id: str) -> None:
         epoch = seat.watched.get(ticket_id)
@@ -253,7 +293,17 @@ class Hub:
 
 
 async def _say(seat: Seat, message: dict[str, Any]) -> None:
-    await seat.socket.send_text(json.dumps(message, ensure_ascii=False))
+    await _send(seat, json.dumps(message, ensure_ascii=False))
+
+
+async def _send(seat: Seat, text: str) -> None:
+    """Send, or end the seat: a machine that sleeps takes nothing, and what is not taken would keep the socket open.
+
+    Raises:
+        TimeoutError: nobody took it.
+    """
+    async with asyncio.timeout(SEND_SECONDS):
+        await seat.socket.send_text(text)
 
 
 def _parse(text: str) -> dict[str, Any] | None:

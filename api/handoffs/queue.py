@@ -59,7 +59,7 @@ def card(row: QueueRow) -> dict[str, Any]:
         "variant": ticket.variant, "language": ticket.language, "lane": ticket.lane, "desk": ticket.desk,
         "state": ticket.state, "epoch": ticket.epoch, "owner": row.owner_name,
         "waiting_since": moment(ticket.created_at), "flagged_at": moment(ticket.flagged_at),
-        "acknowledged_at": moment(ticket.acknowledged_at), "repeat": row.repeat,
+        "acknowledged_at": moment(ticket.acknowledged_at), "repeat": row.repeat, "climbed": ticket.ladder_step, "again": ticket.again,
         "not_now": ticket.not_now, "answered": ticket.talking, "left_chat": ticket.left_at is not None, "wish": ticket.wish, "call_wish": ticket.call,
         "outcome": ticket.outcome,
     }
@@ -118,11 +118,11 @@ def _most_urgent_first() -> tuple[sa.ColumnElement[Any], ...]:
         (tickets.c.band == "RED", 0), (tickets.c.band == "HIGH", 1), (tickets.c.band == "ELEVATED", 2), (wished, 2),
         else_=3,
     )
-    return rank, tickets.c.created_at, tickets.c.id
+    return rank, tickets.c.again.desc(), tickets.c.created_at, tickets.c.id
 
 
-def _order(row: QueueRow) -> tuple[str, float, str]:
-    return row.ticket.priority, row.ticket.created_at, row.ticket.id
+def _order(row: QueueRow) -> tuple[str, bool, float, str]:
+    return row.ticket.priority, not row.ticket.again, row.ticket.created_at, row.ticket.id
 
 
 def _as_row(row: sa.Row[Any]) -> QueueRow:

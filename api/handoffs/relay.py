@@ -84,8 +84,22 @@ class SendState(StrEnum):
     """The person has left, or the store that would say so cannot be read: nothing was sent."""
 
 
-Courtesy = Literal["counsellor_joined", "counsellor_away", "talk_closed"]
-"""What the program says around a talk: the names of ``scripts/texts/live.yml``."""
+Courtesy = Literal["counsellor_joined", "counsellor_away", "talk_closed", "nobody_yet"]
+"""What the program says around a talk: names of texts (``scripts/texts/``)."""
+
+
+def courtesy_of(before: Ticket, after: Ticket, now: float) -> Courtesy | None:
+    """What the program says of a step itself. Only to somebody who is at the phone: to light one up is the
+    counsellor's decision."""
+    if after.epoch == before.epoch or not after.there(now):
+        return None
+    if after.state == "claimed" and before.state == "queued":
+        return "counsellor_joined"
+    if not before.introduced:  # who was not told of anybody misses nobody
+        return None
+    if after.state == "queued":
+        return "counsellor_away"
+    return "talk_closed" if after.state == "closed" else None
 
 
 class Outbox(Protocol):

@@ -86,6 +86,8 @@ tickets = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("owner", sa.String(32), nullable=True, comment="staff id"),
     sa.Column("epoch", sa.BigInteger, nullable=False, comment="raised by every change of hands"),
+    sa.Column("lease_until", sa.Double, nullable=True, comment="the owner's console answered; by the database's clock (leases.py)"),
+    sa.Column("again", sa.Boolean, nullable=False, server_default=sa.false(), comment="was somebody's before: waits on top of the band"),
     sa.Column("desk", sa.String(32), nullable=False, comment="'' is everybody's"),
     sa.Column("outcome", sa.String(24), nullable=True),
     sa.Column("created_at", sa.Double, nullable=False),

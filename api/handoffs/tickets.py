@@ -147,6 +147,8 @@ class Ticket:
     introduced: bool
     answered_at: float | None
     not_now: bool
+    lease_until: float | None
+    again: bool
     ladder_step: int
     ladder_due: float | None
 
@@ -420,7 +422,7 @@ def _new(
         "owner": None, "epoch": 1, "desk": command.desk, "outcome": None, "created_at": now, "flagged_at": now,
         "acknowledged_at": None, "updated_at": now, "last_inbound_at": now, "left_at": None,
         "reply_address": command.reply_address, "sender": command.sender, "repeat_key": command.repeat_key,
-        "introduced": False, "answered_at": None, "not_now": False,
+        "introduced": False, "answered_at": None, "not_now": False, "lease_until": None, "again": False,
         "ladder_step": 0, "ladder_due": ladder_due(priority(command.band, command.wish or command.call), now),
     }
     made = connection.execute(
@@ -450,7 +452,7 @@ def _add(
     if command.reply_address is not None:
         values["reply_address"] = command.reply_address
     if band != there.band:
-        values["flagged_at"] = now
+        values |= {"flagged_at": now, "again": False}  # on top of the old band, not above those who wait in the new one
     if becomes != was and there.state == "queued":
         # More danger: the clock that is due first counts.
         due = [moment for moment in (there.ladder_due, ladder_due(becomes, now)) if moment is not None]

@@ -46,7 +46,7 @@ _SPOKEN_BY_SCRIPT = (
     "connected", "reconnecting", "exit_warning", "left_banner", "taken_banner", "lapsed", "state_sending",
     "state_queued", "state_sent", "state_failed", "state_refused", "too_long", "window_closed", "unread",
     "problem_refused", "problem_too-soon", "problem_stale-epoch", "problem_not-yours", "problem_wrong-state",
-    "problem_store-away", "problem_other",
+    "problem_store-away", "problem_other", "title", "bell_on", "bell_off", "bell_notice",
 )
 
 

@@ -117,6 +117,17 @@ async def test_a_message_is_answered_on_the_channel_and_from_the_number_it_came_
     assert all(m["validity"] <= 300 and m["callback"] for m in rig.provider.sent)
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("مجھے مدد چاہیے میرا شوہر مجھے مارتا ہے", "ur"), ("شوهرم من را میزنه کمک میخواهم", "fa"), ("kailangan ko ng tulong sinasaktan ako", "tl"),
+     ("ባለቤቴ ይመታኛል", "am"), ("bonjour mon mari me frappe", "fr")],
+)
+async def test_who_writes_in_another_language_meets_the_opening_in_it(rig: Rig, text: str, language: str) -> None:
+    await rig.say(text)
+    assert rig.provider.bodies == [words_of(f"other_language_{language}")]
+    assert rig.provider.bodies != [words_of("opening")]
+
+
 async def test_the_engine_is_given_the_words_the_state_and_no_address(rig: Rig) -> None:
     rig.engine.outcomes = [turn("opening", loop="opening"), turn("phone_check")]
     await rig.say("مرحبا")

@@ -79,6 +79,33 @@ def test_a_part_is_told_the_same_settings_through_its_environment(tmp_path: Path
         assert not again.builtin_standin
 
 
+def test_the_outside_is_called_by_what_was_set_and_by_nothing_else(tmp_path: Path) -> None:
+    assert load_settings(LIVE, tmp_path).alert_webhook is None
+    given = {
+        **LIVE, "TWILIO_SMS_FROM": "+15005550006", "HAMS_ALERT_WEBHOOK": "https://desk.example/alert?key=1",
+        "HAMS_ALERT_SECRET": KEY.hex(), "HAMS_DUTY_PHONE": "JO=+962790000000", "HAMS_HEARTBEAT_URL": "http://127.0.0.1:9/beat",
+    }
+    settings = load_settings(given, tmp_path)
+    assert settings.duty_phone.for_country("JO") == "+962790000000" and settings.duty_phone.for_country("QA") is None
+    again = load_settings(settings.as_environment(), tmp_path)
+    assert (again.alert_webhook, again.alert_secret, again.duty_phone, again.heartbeat_url) == (
+        settings.alert_webhook, settings.alert_secret, settings.duty_phone, settings.heartbeat_url,
+    )
+    assert KEY.hex() not in repr(settings) and "key=1" not in repr(settings)
+
+
+@pytest.mark.parametrize(("missing", "named"), [("HAMS_ALERT_SECRET", "HAMS_ALERT_SECRET"), ("TWILIO_SMS_FROM", "HAMS_DUTY_PHONE")])
+def test_a_way_to_the_outside_that_is_half_set_is_refused(tmp_path: Path, missing: str, named: str) -> None:
+    given = {
+        **LIVE, "TWILIO_WHATSAPP_FROM": "+15005550006", "TWILIO_SMS_FROM": "+15005550006", "HAMS_ALERT_SECRET": KEY.hex(),
+        "HAMS_ALERT_WEBHOOK": "https://desk.example/alert", "HAMS_DUTY_PHONE": "+962790000000",
+    }
+    del given[missing]
+    with pytest.raises(SettingsError) as refused:
+        load_settings(given, tmp_path)
+    assert refused.value.name == named
+
+
 def test_no_secret_is_in_the_repr(tmp_path: Path) -> None:
     settings = load(
         tmp_path, **{**PRODUCTION, "HAMS_REDIS_URL": "rediss://u:hush1@r.example:6380/0",
@@ -162,6 +189,9 @@ WRONG = [
         "+962790000000,+97317000000",
     )),
     *(("HAMS_TWILIO_API_URL", url) for url in ("api.twilio.com", "ftp://x", "http://api.example.com", "http://")),
+    *((name, url) for name in ("HAMS_ALERT_WEBHOOK", "HAMS_HEARTBEAT_URL") for url in ("desk.example", "http://desk.example/hush", "ftp://x")),
+    *(("HAMS_ALERT_SECRET", secret) for secret in ("hush", "x" * 64)),
+    *(("HAMS_DUTY_PHONE", value) for value in ("0791234567", "JO=0791", "US=+12025550100")),
     *(("SENTRY_DSN", dsn) for dsn in ("hush", "https://s.example/4", "https://hush@s.example/", "https://hush@s.example/x")),
     *(("SENTRY_SPOTLIGHT", value) for value in ("1", "true", "http://localhost:8969/stream")),
     *(("HAMS_MODE", mode) for mode in ("prod", "DEMO", "test")),

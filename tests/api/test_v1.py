@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -19,9 +20,10 @@ import websockets
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
-from api.database import Database
-from api.handoffs import queue
+from api.database import Database, DatabaseUnavailable
+from api.handoffs import leases, queue
 from api.handoffs.relay import Relay, SendState
+from api.handoffs.tables import tickets
 from api.handoffs.tickets import Ticket, find, mark_left, note_not_now, open_handoff
 from api.staff.sessions import IDLE_SECONDS
 from api.staff.tables import staff
@@ -632,6 +634,64 @@ async def test_an_exit_is_seen_on_the_counsellors_screen(line: Line) -> None:
         await line.deps.database.write(lambda c: mark_left(c, ticket.person, now=NOON))
         await line.relay.person_left(ticket.id)
         assert (await heard(console, "left", 1))["handoff"] == ticket.id
+
+
+async def lease_of(line: Line, ticket: str) -> float | None:
+    row = await line.deps.database.read(lambda c: find(c, ticket))
+    assert row is not None
+    return row.lease_until
+
+
+async def let_it_lapse(line: Line) -> None:
+    await line.deps.database.write(lambda c: c.execute(tickets.update().values(lease_until=1.0)))
+
+
+async def test_an_open_console_keeps_its_people_and_a_renewal_that_fails_is_not_the_last(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await line.signed_in("salma")
+    ticket = await line.flag(band="RED")
+    await client.post(f"/handoffs/{ticket.id}/claim", json={})
+    fails = [ValueError("none of ours"), DatabaseUnavailable("OperationalError")]
+    renewing = leases.renew
+
+    def renew(*args: Any) -> int:
+        if fails:
+            raise fails.pop()
+        return renewing(*args)
+
+    monkeypatch.setattr(leases, "renew", renew)
+    v1 = build_v1(replace(line.deps, look_seconds=0.05))
+    app = FastAPI()
+    app.mount("/api/v1", v1)
+    async with served(app) as port, live(port, client) as console:
+        await heard(console, "queue")
+        await let_it_lapse(line)
+        async with asyncio.timeout(5):
+            while (await lease_of(line, ticket.id) or 0) < time.time():
+                await asyncio.sleep(0.02)
+    assert fails == []
+    await v1.state.hub.close()
+    await let_it_lapse(line)
+    await asyncio.sleep(0.3)
+    assert await lease_of(line, ticket.id) == 1.0, "a console that is gone keeps nobody"
+
+
+async def test_who_writes_keeps_the_person_without_a_socket(line: Line) -> None:
+    client = await line.signed_in("salma")
+    ticket = await line.flag(band="RED")
+    await client.post(f"/handoffs/{ticket.id}/claim", json={})
+    await let_it_lapse(line)
+    assert (await client.post(f"/handoffs/{ticket.id}/messages", json={"text": "مرحبا"})).status_code == 200
+    assert (await lease_of(line, ticket.id) or 0) > time.time() + 20
+
+
+async def test_a_page_hears_something_every_few_seconds(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.handoffs.live.LOOK_SECONDS", 0.05)
+    client = await line.signed_in("salma")
+    async with served(line.app) as port, live(port, client) as console:
+        for _ in range(3):
+            assert await heard(console, "tick", 2) == {"type": "tick"}
 
 
 @pytest.mark.parametrize(

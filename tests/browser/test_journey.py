@@ -138,3 +138,34 @@ def test_a_page_fits_its_width_and_keeps_its_policy(stack: Stack, context: Brows
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate("document.documentElement.dir") == "rtl"
     assert watch.strangers == [] and watch.complaints == []
+
+
+def test_a_person_in_danger_rings_and_goes_on_ringing_until_somebody_takes_them(stack: Stack, context: BrowserContext) -> None:
+    simulator, console = context.new_page(), context.new_page()
+    watched = [Watch(page, stack.base) for page in (simulator, console)]
+    sign_in(console, stack, "demo2")
+    body, waiting = console.locator("body"), console.locator('.card.p0[data-owned="no"]')
+
+    def rung() -> int:
+        return int(body.get_attribute("data-rung") or 0)
+
+    def ids() -> set[str]:
+        return {card.get_attribute("data-id") or "" for card in waiting.all()}
+
+    before, there = rung(), ids()
+    simulator.goto(f"{stack.base}/simulator")
+    phone = simulator.locator(".phone").first
+    for words in ("السلام عليكم", "1", "2", "1", "جوزي بيضربني كل ما يرجع من الشغل", "1"):
+        say(phone, words)
+    for _ in range(100):
+        if ids() - there:
+            break
+        console.wait_for_timeout(100)
+    (new,) = ids() - there
+    assert rung() > before
+    once = rung()
+    expect(body).not_to_have_attribute("data-rung", str(once), timeout=30_000)
+    console.locator(f'.card[data-id="{new}"] [data-act=claim]').click()
+    expect(console.locator(f'.card[data-id="{new}"]')).to_have_attribute("data-mine", "yes")
+    for watch in watched:
+        assert watch.strangers == [] and watch.complaints == []

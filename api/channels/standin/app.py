@@ -83,7 +83,9 @@ class StandIn:
         app.router.add_get(f"{account}/Messages/{{parent}}/Media.json", self._list_media, name="list_media")
         app.router.add_get(f"{account}/Messages/{{parent}}/Media/{{sid}}.json", self._fetch_media, name="fetch_media")
         app.router.add_delete(f"{account}/Messages/{{parent}}/Media/{{sid}}.json", self._delete_media, name="media")
+        app.router.add_post(f"{account}/Calls.json", self._call, name="call")
         app.router.add_post("/standin/inbound", self._inbound)
+        app.router.add_get("/standin/calls", self._calls)
         app.router.add_get("/standin/phones/{number}", self._phone)
         app.router.add_get("/standin/messages", self._everything)
         app.router.add_get("/standin/alerts", self._alerts)
@@ -129,6 +131,21 @@ class StandIn:
         shown = message.shown(self.account)
         self._spawn(self._carry(message, discard=form.get("ContentRetention") == "discard"))
         return web.json_response(shown, status=201)
+
+    async def _call(self, request: web.Request) -> web.Response:
+        form = dict(await _form(request))
+        to, sender = form.get("To", ""), form.get("From", "")
+        for number, code, name in ((to, 21211, "To"), (sender, 21212, "From")):
+            if not re.fullmatch(r"\+[1-9][0-9]{6,14}", number):
+                return _error(400, code, f"Invalid '{name}' Phone Number")
+        if not form.get("Twiml") and not form.get("Url"):
+            return _error(400, 21205, "Url parameter is required.")
+        call = {"sid": new_sid("CA"), "to": to, "from": sender, "status": "queued", "twiml": form.get("Twiml", "")}
+        self.store.calls.append(call)
+        return web.json_response({key: call[key] for key in ("sid", "to", "from", "status")}, status=201)
+
+    async def _calls(self, _request: web.Request) -> web.Response:
+        return web.json_response({"calls": self.store.calls})
 
     async def _list(self, request: web.Request) -> web.Response:
         query = request.query

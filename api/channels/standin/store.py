@@ -139,6 +139,7 @@ class Store:
     messages: dict[str, Message] = field(default_factory=dict)
     phones: dict[str, list[Seen]] = field(default_factory=dict)
     alerts: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[dict[str, str]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     opted_out: set[tuple[str, str]] = field(default_factory=set)
     last_inbound: dict[tuple[str, str], float] = field(default_factory=dict)

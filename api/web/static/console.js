@@ -1,5 +1,6 @@
 // The console: a queue that is always up to date, and the talks one has claimed.
 import { call, leave } from "./console-api.js";
+import { Bell } from "./console-bell.js";
 import { Live } from "./console-live.js";
 import { Talk } from "./console-talk.js";
 
@@ -16,6 +17,8 @@ let clockSlip = 0; // how far this machine's clock is from the server's
 let running = null;
 let again = false;
 let pressed = null; // kept while a pointer is down on the queue
+
+const bell = new Bell(document.getElementById("bell"), words);
 
 const live = new Live({
   onMessage(message) {
@@ -106,6 +109,7 @@ function settle() {
   for (const mine of queue.querySelectorAll('.card[data-mine="yes"]')) talkOf(mine);
   // The page comes with them disabled: before there is somebody to hear it, a click would be lost.
   for (const button of queue.querySelectorAll("button[data-act]")) button.disabled = false;
+  bell.settle([...queue.querySelectorAll('.card.p0[data-owned="no"]')]);
   tick();
 }
 
@@ -216,3 +220,4 @@ function tick() {
 settle();
 setInterval(tick, 1000);
 setInterval(() => live.up || refresh(), POLL_EVERY);
+setInterval(() => bell.settle([...queue.querySelectorAll('.card.p0[data-owned="no"]')]), 5000);
