@@ -23,6 +23,8 @@ TURN = {"state": {"version": 1}, "replies": [{"name": "opening", "values": {}}],
         "understood": HEARD, "policy": "RulePolicy"}
 FACTS = {"turn": "t", "release": "d1"}
 WORDS = MessageText("canary-words-1c8f")
+HUNG = 30.0
+"""Seconds an engine that hangs would take: longer than any test waits."""
 
 
 @dataclass
@@ -138,7 +140,7 @@ async def test_a_slow_engine_is_given_up_in_time_for_a_static_answer(
 
     assert module._TURN_SECONDS < 9, "the webhook must be answered within ten seconds"
     monkeypatch.setattr(module, "_TURN_SECONDS", 0.1)
-    engine.answers = [3.0]
+    engine.answers = [HUNG]
     with pytest.raises(EngineUnavailable, match="TimeoutError"):
         await engine.client.turn(None, WORDS, FACTS)
 
@@ -169,7 +171,8 @@ async def test_many_turns_at_once_share_the_socket(engine: Engine) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.engine._TURN_SECONDS", 0.15)
+    # A machine that stands still for a moment must not look like an engine that does.
+    monkeypatch.setattr("api.engine._TURN_SECONDS", 0.5)
 
 
 async def fails(client: EngineClient, facts: dict[str, Any] = FACTS) -> str:
@@ -184,7 +187,7 @@ async def hung(engine: Engine, impatient: None) -> tuple[Engine, EngineClient, C
     """An engine that has just kept two messages waiting in vain."""
     clock = Clock()
     client = EngineClient(engine.socket, lambda _: {}, clock)
-    engine.answers = [1.0, 1.0]
+    engine.answers = [HUNG, HUNG]
     assert [await fails(client) for _ in range(2)] == ["TimeoutError"] * 2
     engine.asked.clear()
     return engine, client, clock
@@ -193,7 +196,7 @@ async def hung(engine: Engine, impatient: None) -> tuple[Engine, EngineClient, C
 async def test_after_two_timeouts_in_a_row_nobody_waits_for_the_engine(hung: tuple[Engine, EngineClient, Clock]) -> None:
     engine, client, clock = hung
     clock.now += 1.9
-    async with asyncio.timeout(0.1):
+    async with asyncio.timeout(5):  # twenty that waited would take ten
         assert {await fails(client) for _ in range(20)} == {"resting"}
         assert not await client.ready()
         with pytest.raises(EngineUnavailable, match=r"^resting$"):
@@ -207,7 +210,7 @@ async def test_after_two_seconds_one_call_looks_and_the_others_still_do_not_wait
 ) -> None:
     engine, client, clock = hung
     clock.now += 2.1
-    engine.answers = [1.0]
+    engine.answers = [HUNG]
     assert sorted(await asyncio.gather(*(fails(client) for _ in range(5)))) == ["TimeoutError", *["resting"] * 4]
     assert len(engine.asked) == 1 and await fails(client) == "resting", "and the two seconds begin anew"
     await client.close()
@@ -219,7 +222,7 @@ async def test_an_engine_that_answers_again_is_asked_by_everybody_again(hung: tu
     engine.answers = [(500, {"code": "turn_failed"})]  # what fails does not hang
     assert await fails(client) == "turn_failed"
     await asyncio.gather(*(client.turn(None, WORDS, FACTS) for _ in range(5)))
-    engine.answers = [1.0]
+    engine.answers = [HUNG]
     assert await fails(client) == "TimeoutError"
     await client.turn(None, WORDS, FACTS)
     await client.close()
@@ -228,9 +231,10 @@ async def test_an_engine_that_answers_again_is_asked_by_everybody_again(hung: tu
 async def test_who_was_to_look_and_went_away_leaves_it_to_the_next(hung: tuple[Engine, EngineClient, Clock]) -> None:
     engine, client, clock = hung
     clock.now += 2.1
-    engine.answers = [1.0]
+    engine.answers = [HUNG]
     looking = asyncio.create_task(client.turn(None, WORDS, FACTS))
-    await asyncio.sleep(0.05)
+    while not engine.asked:
+        await asyncio.sleep(0.01)
     looking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await looking
@@ -240,7 +244,7 @@ async def test_who_was_to_look_and_went_away_leaves_it_to_the_next(hung: tuple[E
 
 async def test_timeouts_that_are_not_in_a_row_are_only_slow_turns(engine: Engine, impatient: None) -> None:
     for _ in range(3):
-        engine.answers = [1.0]
+        engine.answers = [HUNG]
         assert await fails(engine.client) == "TimeoutError"
         await engine.client.turn(None, WORDS, FACTS)
 
@@ -256,6 +260,6 @@ async def test_danger_by_rule_waits_less(engine: Engine, monkeypatch: pytest.Mon
 
     assert module._DANGER_SECONDS <= 1.5
     monkeypatch.setattr(module, "_DANGER_SECONDS", 0.1)
-    engine.answers = [0.5, 0.5]
+    engine.answers = [1.0, 1.0]
     assert await fails(engine.client, FACTS | {"danger": "now"}) == "TimeoutError"
     await engine.client.turn(None, WORDS, FACTS | {"danger": "maybe"})

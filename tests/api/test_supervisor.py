@@ -307,7 +307,7 @@ def test_engine_and_gateway_are_asked_whether_they_live_and_nothing_waits_for_th
         assert ask is not None
         began = time.monotonic()
         question = ask()
-        assert not question.answered() and time.monotonic() - began < 0.5
+        assert not question.answered() and time.monotonic() - began < 5
         with listener.accept()[0] as connection:
             assert connection.recv(1000).startswith(b"GET /healthz HTTP/1.1\r\n"), "/readyz waits for other parts"
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")

@@ -20,17 +20,25 @@ ALIKE = 0.65
 SHORT = 12
 """Characters up to which messages may be alike: there are only so many ways to say yes."""
 
+Label = tuple[str, frozenset[str]]
+"""An intent and its flags."""
+
 _EVEN = str.maketrans("أإآىةؤئ", "ااايهوي")
 
 
-def training() -> list[str]:
+def labelled() -> list[tuple[Label, str]]:
+    """The training messages with what they teach: the intent and the flags."""
     return [
-        line[2:].strip()
+        ((block["intent"], frozenset(block.get("metadata", {}).get("flags", ()))), line[2:].strip())
         for file in sorted((ROOT / "nlu_data").glob("*.yml"))
         for block in yaml.load(file.read_bytes(), yaml.CSafeLoader).get("nlu", ())
         for line in block["examples"].splitlines()
         if line.startswith("- ")
     ]
+
+
+def training() -> list[str]:
+    return [text for _, text in labelled()]
 
 
 def development() -> list[str]:
@@ -60,6 +68,32 @@ def test_no_two_messages_are_one_with_a_word_swapped() -> None:
     texts = training()
     assert len(texts) >= 20_000
     assert alike(texts, texts) == []
+
+
+def one_word_apart(messages: Sequence[tuple[Label, str]]) -> list[tuple[str, str]]:
+    """The pairs of four words and more that teach the same and differ in one word.
+
+    Pairs that teach different things are wanted: the word between them is what is to be learned.
+    """
+    seen: dict[tuple[object, ...], str] = {}
+    found = []
+    for label, text in messages:
+        words = re.findall(r"\w+", text.lower().translate(_EVEN))
+        for at in range(len(words)) if len(words) >= 4 else ():
+            frame = (label, *words[:at], None, *words[at + 1 :])
+            if seen.setdefault(frame, text) is not text:
+                found.append((seen[frame], text))
+    return found
+
+
+def test_no_two_messages_that_teach_the_same_are_one_word_apart() -> None:
+    assert one_word_apart(labelled()) == []
+
+
+def test_the_search_for_one_word_apart_finds_it_and_leaves_what_is_to_be_told_apart() -> None:
+    now, past = ("disclose_physical", frozenset({"danger_now"})), ("disclose_physical", frozenset[str]())
+    assert one_word_apart([(now, "ماسكني من شعري هسا"), (now, "ماسكني من شعري دلوقتي")]) != []
+    assert one_word_apart([(now, "ماسكني من شعري هسا"), (past, "ماسكني من شعري امبارح")]) == []
 
 
 def test_no_training_message_is_like_one_of_the_development_set() -> None:

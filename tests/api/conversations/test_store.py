@@ -216,7 +216,7 @@ async def test_those_who_wait_for_their_turn_learn_of_an_exit_at_once(store: Con
         await store.exit(ZAYNAB, "3")
         with pytest.raises(LeftMeanwhile):
             await waiting
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5
 
 
 async def test_a_message_that_arrived_before_the_exit_gets_no_turn_after_it(
@@ -405,7 +405,7 @@ async def test_a_dead_redis_is_said_so_at_once(own_server: Server, make_store: M
         ):
             with pytest.raises(StoreUnavailable):
                 await act
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5, "nine calls that each waited a second would take longer"
 
 
 async def test_a_frozen_redis_is_given_up_after_a_second(
@@ -417,7 +417,7 @@ async def test_a_frozen_redis_is_given_up_after_a_second(
     began = time.monotonic()
     with pytest.raises(StoreUnavailable):
         await store.may_send(ZAYNAB, 0)
-    assert 0.9 < time.monotonic() - began < 2.5
+    assert 0.9 < time.monotonic() - began < 4
     own_server.thaw()
     assert await store.may_send(ZAYNAB, 0)
 
