@@ -31,18 +31,27 @@ ARABIZI: Final = (
 )
 #: As they are mostly typed. Their own slips are everyday words.
 _AS_TYPED: Final = (
-    "انها", "خلاص اطلع", "حلص اطلع", "اخرجي", "امسحي", "enha2", "5urouj", "khorog", "khoroog", "khrog", "khroog", "5rog", "5orog", "okhrog",
+    "انها", "الخروج", "اغلاق", "خلاص اطلع", "حلص اطلع", "اخرجي", "امسحي", "enha2", "5urouj", "khorog", "khoroog", "khrog", "khroog", "5rog", "5orog", "okhrog",
     "o5rog", "bay el7een",
 )
 
 _NOW: Final = ("الحين", "الان", "هلق", "هلا", "هسا", "هسه", "ذحين", "دحين", "دلوقتي", "دلوقت", "فورا", "حالا", "بسرعة")
 _NOW_LATIN: Final = (
     "now", "al7een", "el7een", "alheen", "hala2", "halla2", "hassa", "delwa2ty", "delwa2ti", "dilwa2ty", "dilwa2ti",
+    "bsor3a", "b sor3a", "bser3a", "bsur3a", "besor3a",
 )
-_PLEASE: Final = ("من فضلك", "لو سمحت", "لو سمحتي", "رجاء", "بليز")
+_PLEASE: Final = ("من فضلك", "من فضلكم", "لو سمحت", "لو سمحتي", "لو سمحتم", "لو سمحتو", "رجاء", "بليز")
 _PLEASE_LATIN: Final = ("please", "pls", "plz")
+_NOW_ENGLISH: Final = ("now", "right now", "fast", "quick", "quickly", "asap", "immediately")
 _CHAT: Final = ("الشات", "المحادثة", "الدردشة")
 _CHAT_LATIN: Final = ("chat", "the chat", "this chat")
+#: Orders to somebody, in forms that cannot also mean "shall I": «اقفل الشات هلق» and «امسح» can, and are asked about.
+_CLOSE: Final = (
+    "سكر", "سكري", "سكرو", "اقفلي", "اقفلو", "قفلي", "صكي", "صكو", "بندي", "بندو", "امسحي", "امسحو", "احذفي", "احذفو", "شيل", "شيلي", "شيلو",
+    "طلعني من", "طلعوني من", "طلعيني من",
+)
+_CLOSE_LATIN: Final = ("sakri", "sakkri", "sakker", "sakkir", "sakro", "e2feli", "2efli", "emsa7i", "imsa7i", "e7thefi", "bandi", "6al3ni mn", "tal3ni mn", "6al3oni mn")
+_EL_CHAT_LATIN: Final = ("el chat", "elchat", "al chat", "hal chat", "chat")
 
 
 def _composed() -> Iterator[str]:
@@ -50,8 +59,26 @@ def _composed() -> Iterator[str]:
 
     Left out, since somebody in danger says them: «وقف هلق» (he has stopped now), «اخرج الحين» (shall I get out now?),
     "stop now", "please stop", «انهي» alone (Egyptian: which one?), "wa2ef" and "waggef" (he stands there). «امسح المحادثة» asks how traces
-    are removed, and "close the chat" may be a plain goodbye: that is asked about (:func:`suspects_exit`).
+    are removed, and "close the chat" may be a plain goodbye: that is asked about (:func:`suspects_exit`). With
+    "now" beside it somebody is in haste.
     """
+    for order in _CLOSE:
+        yield from (f"{order} {chat} {now}" for chat in _CHAT for now in _NOW)
+    for order in _CLOSE_LATIN:
+        yield from (f"{order} {chat} {now}" for chat in _EL_CHAT_LATIN for now in _NOW_LATIN)
+    for order in ("close", "delete", "erase", "leave"):
+        for chat in _CHAT_LATIN:
+            yield from (f"{order} {chat} {now}" for now in _NOW_ENGLISH)
+            yield from (f"{order} {chat} now {polite}" for polite in _PLEASE_LATIN)
+            yield from (f"{polite} {order} {chat} now" for polite in _PLEASE_LATIN)
+    for adjective in ("فوري", "سريع", "عاجل"):
+        yield from (f"خروج {adjective} {polite}" for polite in _PLEASE)
+        yield f"خروج {adjective}"
+    yield from (f"خروج {now} {polite}" for now in _NOW for polite in _PLEASE)
+    yield from (f"الخروج {now}" for now in _NOW)
+    for chat in _CHAT:
+        yield from (f"انهاء {chat} {now}" for now in _NOW)
+        yield from (f"خروج من {chat} {now}" for now in _NOW)
     for noun in ("خروج", "انهاء"):
         yield from (f"{noun} {beside}" for beside in (*_NOW, *_PLEASE))
     yield from (f"{polite} خروج" for polite in _PLEASE)
@@ -60,11 +87,11 @@ def _composed() -> Iterator[str]:
     yield from (f"اخرج {polite}" for polite in _PLEASE)
     yield from (f"باي {now}" for now in _NOW[:-3])
     yield from (f"امسح {now}" for now in _NOW)
-    for word in ("5roj", "khroj", "khorooj", "5rog", "khorog"):
+    for word in ("5roj", "khroj", "khorooj", "5rog", "khorog", "o5roj", "e5roj", "okhroj", "ekhroj"):
         yield from (f"{word} {now}" for now in _NOW_LATIN)
     yield from (f"bye {now}" for now in _NOW_LATIN)
     for verb in ("exit", "quit"):
-        for beside in ("now", *_PLEASE_LATIN):
+        for beside in (*_NOW_ENGLISH, *_PLEASE_LATIN):
             yield f"{verb} {beside}"
         for polite in _PLEASE_LATIN:
             yield from (f"{polite} {verb}", f"{verb} now {polite}", f"{polite} {verb} now")

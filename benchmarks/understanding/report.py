@@ -10,39 +10,39 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from benchmarks.understanding.judge import (
+    Judge,
+    Judged,
+    calibration_error,
+    development,
+    finer_group_of,
+    flags_f1,
+    group_of,
+    right,
+)
 from bot.quiet import hush
 
 ROOT = Path(__file__).resolve().parents[2]
-DEV = Path(__file__).parent / "dev"
-Judged = list[tuple[dict[str, Any], dict[str, Any]]]
 
 
 async def judge(model: Path, half: str) -> tuple[Judged, list[float], list[float]]:
     """Every message of a half with what was understood, the seconds each parse took, and those of very long messages."""
-    from benchmarks.understanding.judge import Judge
-
     judging = Judge(model)
     await judging.warm()
     judged: Judged = []
     seconds = []
-    for file in sorted(DEV.glob("*.jsonl")):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            if half and row["half"] != half:
-                continue
-            began = time.perf_counter()
-            understood = await judging.understand(row["text"])
-            seconds.append(time.perf_counter() - began)
-            judged.append((row, judging.with_rules(row["text"], understood)))
+    for row in development(half):
+        began = time.perf_counter()
+        understood = await judging.understand(row["text"])
+        seconds.append(time.perf_counter() - began)
+        judged.append((row, judging.with_rules(row["text"], understood)))
     long = []
     for text in very_long([row["text"] for row, _ in judged]):
         began = time.perf_counter()
@@ -55,10 +55,6 @@ def very_long(texts: list[str], how_many: int = 60) -> list[str]:
     """Messages of 1,600 characters, the provider's limit, each made of different short ones."""
     step = max(1, len(texts) // how_many)
     return [" ".join(texts[start:] + texts[:start])[:1600] for start in range(0, len(texts), step)][:how_many]
-
-
-def right(row: dict[str, Any], understood: dict[str, Any]) -> bool:
-    return understood["intent"] in (row["intent"], *row["also"])
 
 
 def share(hits: list[bool]) -> str:
@@ -79,8 +75,8 @@ def figures(judged: Judged, seconds: list[float], long: list[float]) -> list[tup
         *((f"  {name}: recall / specificity", _urgent(judged, part)) for name, part in WRITTEN.items()),
         ("urgent on the other messages", share([u["urgent"] for r, u in intents if "danger_now" not in r["flags"]])),
         ("asked \"is it now?\": danger, look-alikes, others", " ".join(asked(judged, kind) for kind in ("danger", "lookalike", "intent"))),
-        ("flags, micro-F1", flags_f1(judged)),
-        ("  without the danger messages and look-alikes", flags_f1(intents)),
+        ("flags, micro-F1", f"{flags_f1(judged):.3f}"),
+        ("  without the danger messages and look-alikes", f"{flags_f1(intents):.3f}"),
         ("exit: recall", share([u["exit"] for r, u in judged if r["kind"] == "exit"])),
         ("exit: false", str(sum(u["exit"] for r, u in judged if r["kind"] != "exit"))),
         ("dialect, five words and more", share(told(intents))),
@@ -100,14 +96,6 @@ def asked(judged: Judged, kind: str) -> str:
     return f"{sum(met) / len(met):.3f}" if met else "–"
 
 
-def flags_f1(judged: Judged) -> str:
-    """Micro-F1 over all flags of all messages but those of the exit."""
-    flagged = [(set(r["flags"]), set(u["flags"])) for r, u in judged if r["kind"] != "exit"]
-    hit = sum(len(a & b) for a, b in flagged)
-    wrong = sum(len(a ^ b) for a, b in flagged)
-    return f"{2 * hit / (2 * hit + wrong):.3f}" if hit else "–"
-
-
 def told(judged: Judged) -> list[bool]:
     """Whether the dialect was named, of messages of five words and more; English has none."""
     longer = [(r, u) for r, u in judged if len(r["text"].split()) >= 5]
@@ -115,22 +103,23 @@ def told(judged: Judged) -> list[bool]:
 
 
 def by_group(judged: Judged) -> list[str]:
-    """A line for each group of dialects: intents, danger seen, look-alikes left alone, flags, dialect."""
-    from benchmarks.understanding.judge import group_of
-
-    groups: dict[str, Judged] = defaultdict(list)
+    """A line for each group of dialects and, under it, its parts: intents, danger seen, look-alikes left alone, flags, dialect."""
+    groups: dict[tuple[str, str], Judged] = defaultdict(list)
     for row, understood in judged:
         if row["kind"] != "exit":
-            groups[group_of(row)].append((row, understood))
+            for part in {"", finer_group_of(row)}:
+                groups[group_of(row), part].append((row, understood))
     lines = [f"{'':18}{'intent':>14}{'danger seen':>14}{'left alone':>14}{'flags':>8}{'dialect':>14}"]
-    for name, of in sorted(groups.items()):
-        intents = [(r, u) for r, u in of if r["kind"] == "intent"]
-        cells = (
-            share([right(r, u) for r, u in intents]), share([u["urgent"] for r, u in of if r["kind"] == "danger"]),
-            share([not u["urgent"] for r, u in of if r["kind"] == "lookalike"]),
-        )
-        lines.append(f"{name:18}" + "".join(f"{cell:>14}" for cell in cells) + f"{flags_f1(of):>8}{share(told(intents)):>14}")
-    return lines
+    return lines + [_group_line(f"  {part}" if part else group, of) for (group, part), of in sorted(groups.items())]
+
+
+def _group_line(name: str, of: Judged) -> str:
+    intents = [(r, u) for r, u in of if r["kind"] == "intent"]
+    cells = (
+        share([right(r, u) for r, u in intents]), share([u["urgent"] for r, u in of if r["kind"] == "danger"]),
+        share([not u["urgent"] for r, u in of if r["kind"] == "lookalike"]),
+    )
+    return f"{name:18}" + "".join(f"{cell:>14}" for cell in cells) + f"{flags_f1(of):>8.3f}{share(told(intents)):>14}"
 
 
 def mistakes(judged: Judged, most: int = 6) -> list[str]:
@@ -148,15 +137,6 @@ def _urgent(judged: Judged, part: range) -> str:
     danger = [u["urgent"] for r, u in of if r["kind"] == "danger"]
     alike = [not u["urgent"] for r, u in of if r["kind"] == "lookalike"]
     return f"{sum(danger) / len(danger):.3f} / {sum(alike) / len(alike):.3f}" if danger and alike else "–"
-
-
-def calibration_error(judged: Judged) -> float:
-    """Ten bins of confidence against how often it was right."""
-    bins: dict[int, list[tuple[float, bool]]] = defaultdict(list)
-    for row, understood in judged:
-        bins[min(9, int(understood["confidence"] * 10))].append((understood["confidence"], right(row, understood)))
-    gaps = (abs(sum(c for c, _ in b) - sum(ok for _, ok in b)) for b in bins.values())
-    return sum(gaps) / len(judged)
 
 
 def main() -> int:

@@ -151,7 +151,24 @@ def test_the_file_of_phrases_shows_every_documented_phrase_and_no_provider_word(
 
 
 @pytest.mark.parametrize("text", [
-    "خروج يا اخي", "خلص خروج", "الخروج", "الخروج لو سمحت", "اخرج الحين", "اخرج هلق", "اخرج دلوقتي", "خروح الحين", "exit it", "exut now", "ok exit",
+    "سكري المحادثة بسرعة", "صكوا الدردشة الحين", "بندي الشات الحين", "امسحي المحادثة هلأ", "شيلي الشات حالا", "طلعني من الشات الحين", "انهاء المحادثة فوراً",
+    "الخروج", "خروج فوري لو سمحتم", "خروج الحين لو سمحتي", "إغلاق", "close the chat fast", "delete this chat now pls", "exit quickly", "sakri el chat hala2",
+    "6al3ni mn el chat bsor3a", "o5roj bsor3a",
+])
+def test_an_order_to_close_the_chat_now_is_an_exit(text: str) -> None:
+    assert is_exit(text) and is_exit(text, SHIPPED)
+
+
+@pytest.mark.parametrize("text", [
+    "سكر المحادثة", "اقفل الشات هلق", "امسح المحادثة", "close the chat", "delete this chat", "لا تسكري الشات هلأ", "sakkar el bab hala2", "close the door now",
+    "احذفوا بياناتي الحين", "leave now", "delete my data now", "طلعني من البيت الحين", "شيلي الرقم هلأ", "sakri el bab b sor3a",
+])
+def test_without_haste_or_about_something_else_it_is_none(text: str) -> None:
+    assert not is_exit(text, SHIPPED)
+
+
+@pytest.mark.parametrize("text", [
+    "خروج يا اخي", "خلص خروج", "الخروج لو سمحت", "اخرج الحين", "اخرج هلق", "اخرج دلوقتي", "خروح الحين", "exit it", "exut now", "ok exit",
     "i want leave chat", "i want to exit the conversation", "how do i leave the chat", "leave the chat", "close chat please", "اقفل الشات", "please stop this chat", "بدي اطلع من الشات",
     "كيف اخرج من المحادثة؟", "شلون اطلع من الدردشة", "سكر الشات", "اقفل الشات لو سمحت", "عايزة اخرج من الشات", "وقف الشات", "bdi etla3 mn el chat",
     "5rpj", "e5rpj", "5rpj al7een pls",
