@@ -31,7 +31,7 @@ ARABIZI: Final = (
 )
 #: As they are mostly typed. Their own slips are everyday words.
 _AS_TYPED: Final = (
-    "انها", "الخروج", "اغلاق", "خلاص اطلع", "حلص اطلع", "اخرجي", "امسحي", "enha2", "5urouj", "khorog", "khoroog", "khrog", "khroog", "5rog", "5orog", "okhrog",
+    "انها", "خؤوج", "الخروج", "اغلاق", "خلاص اطلع", "حلص اطلع", "اخرجي", "امسحي", "enha2", "5urouj", "khorog", "khoroog", "khrog", "khroog", "5rog", "5orog", "okhrog",
     "o5rog", "bay el7een",
 )
 
@@ -308,7 +308,7 @@ def is_exit(text: str, phrases: ExitPhrases = DEFAULT) -> bool:
         return _stands_alone(folded)
     if core in phrases.forms:
         return True
-    if _is_keyed(folded, phrases):
+    if _is_keyed(folded, phrases) or _is_dressed(folded):
         return True
     return bool(core) and _is_made_of_phrases(core, phrases)
 
@@ -329,6 +329,23 @@ def _unwrapped(folded: str) -> str:
     while len(text) > 2 and text[0] == text[-1] and text[0] in "_*~`":
         text = text[1:-1].strip()
     return text
+
+
+def _is_dressed(folded: str) -> bool:
+    """A word for leaving with now-words and pleas around it, in any order: «خروج هالحين تكفين», "exut pls now"."""
+    if len(folded) > 120:
+        return False
+    words = [word for word in map(squeeze, folded.split()) if word]
+    if not 2 <= len(words) <= _LONGEST_DRESSED:
+        return False
+    left, begged, at = "", False, 0
+    while at < len(words):
+        pair = _TWO_WORDS.get((words[at], words[at + 1])) if at + 1 < len(words) else None
+        if pair is None and words[at] not in _HASTE and words[at] not in _PLEA:
+            left += words[at]
+        begged = begged or pair is _PLEA or words[at] in _PLEA
+        at += 1 if pair is None else 2
+    return left != "".join(words) and (left in _DRESSED or (begged and left in _DRESSED_IN_A_PLEA))
 
 
 def _is_keyed(folded: str, phrases: ExitPhrases) -> bool:
@@ -361,6 +378,38 @@ def _is_made_of_phrases(core: str, phrases: ExitPhrases) -> bool:
 def _each(*words: str) -> frozenset[str]:
     return frozenset(squeeze(fold(word)) for word in words)
 
+
+#: What may stand beside a word for leaving without making it a life story.
+_HASTE: Final = _each(
+    *(word for word in (*_NOW, *_NOW_LATIN, *_NOW_ENGLISH) if " " not in word), "هالحين", "هالوقت", "توا", "فوري", "سريع", "عاجل", "ضروري",
+)
+_PLEA: Final = _each(
+    *(word for word in (*_PLEASE, *_PLEASE_LATIN) if " " not in word), "تكفى", "تكفين", "تكفون", "دخيلك", "دخيلكم", "ارجوك", "ارجوكي", "ارجوكم", "plez",
+)
+#: The same in two words, each of which means something else beside another.
+_TWO_WORDS: Final = {
+    (squeeze(fold(first)), squeeze(fold(second))): kind
+    for kind, pairs in (
+        (_HASTE, (("right", "now"), ("b", "sor3a"), ("ب", "سرعة"))),
+        (_PLEA, (
+            *((first, second) for first, _, second in (each.partition(" ") for each in _PLEASE) if second),
+            *(("الله", word) for word in ("يخليك", "يخليكي", "يخليكم", "يخليكن")), ("ابوس", "ايدك"), ("ابوس", "ايديك"), ("بعد", "اذنك"), ("بعد", "اذنكم"),
+            *((law, word) for law in ("lw", "law") for word in ("sama7t", "sama7ti", "sama7ty", "sm7t", "sm7ti", "sm7ty", "samaht", "samahti")),
+            *((mn, word) for mn in ("mn", "min", "men") for word in ("fadlak", "fadlik", "fadlek")),
+        )),
+    )
+    for first, second in pairs
+}
+_LONGEST_DRESSED: Final = 6
+_DRESSED: Final = frozenset((
+    *(slip for word in ("خروج", "انهاء", "exit", "quit", *_KHUROOJ) for slip in map(squeeze, _slips(word))),
+    *_each(
+        "خروج", "الخروج", "انهاء", "اغلاق", "exit", "quit", *_KHUROOJ, "5rog", "khorog", "امسح", "امسحي", "emsa7", "imsa7", "emsah", "imsah", "خلص اطلع", "خلاص اطلع",
+        "khalas etla3", "khalas itla3", "5alas etla3", "5alas e6la3",
+    ),
+)) - _REAL_WORDS
+#: With "now" alone these are somebody's question or report: «اخرج الحين» (shall I get out now?), «وقف هلق» (he has stopped). A plea is to us.
+_DRESSED_IN_A_PLEA: Final = _each("اخرج", "اخرجي", "وقف", "0")
 
 #: Words that speak of leaving and of little else, with their slips: in Arabizi those as well that are too short to obey.
 _SURELY_LEAVES: Final = frozenset((
