@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -162,6 +163,7 @@ def application(gateway: Gateway) -> Starlette:
 
     console = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     console.include_router(build_console(gateway.staff))
+    console.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)
     routes.append(Mount("/", app=console))
 
     @contextlib.asynccontextmanager

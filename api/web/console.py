@@ -22,6 +22,7 @@ from api.handoffs.relay import LONGEST_MESSAGE
 from api.handoffs.tables import OUTCOMES
 from api.staff.accounts import Staff
 from api.v1 import Deps, sessions_of, who_is
+from api.web.assets import answer, read_assets
 from api.web.words import Words
 
 _HERE = Path(__file__).parent
@@ -40,8 +41,6 @@ HEADERS = {
 }
 """On every answer of the console. No inline script or style, nothing from elsewhere, nothing stored."""
 
-_KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
-
 _SPOKEN_BY_SCRIPT = (
     "connected", "reconnecting", "exit_warning", "left_banner", "taken_banner", "lapsed", "state_sending",
     "state_queued", "state_sent", "state_failed", "state_refused", "too_long", "window_closed", "unread",
@@ -58,11 +57,7 @@ def build_console(deps: Deps) -> APIRouter:
         loader=jinja2.FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )
-    static = {
-        path.name: (path.read_bytes(), _KINDS[path.suffix])
-        for path in (_HERE / "static").glob("console*")
-        if path.suffix in _KINDS
-    }
+    assets = read_assets(*(_HERE / "static").glob("console*"), *(_HERE / "static" / "fonts").glob("*"))
 
     def page(name: str, words: Words, **values: Any) -> HTMLResponse:
         other = "en" if words.language == "ar" else "ar"
@@ -108,12 +103,8 @@ def build_console(deps: Deps) -> APIRouter:
         return page("console_queue.html", Words(lang), groups=groups, now=deps.clock())
 
     @router.get("/static/{name}")
-    async def static_file(name: str) -> Response:
-        found = static.get(name)
-        if found is None:
-            return PlainTextResponse("", 404, headers=HEADERS)
-        content, kind = found
-        return Response(content, media_type=kind, headers={**HEADERS, "Cache-Control": "no-cache"})
+    async def static_file(name: str, request: Request) -> Response:
+        return answer(request, assets.get(name), HEADERS)
 
     return router
 
