@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from safety.exit_dressed import SURELY_LEAVES, has_had_enough, is_dressed
+from safety.exit_dressed import SURELY_LEAVES, is_dressed
 from safety.exit_phrases import (
     ADVERTISED,
     ARABIZI,
@@ -52,7 +52,7 @@ def is_exit(text: str, phrases: ExitPhrases = DEFAULT) -> bool:
         return _stands_alone(folded)
     if core in phrases.forms:
         return True
-    if _is_keyed(folded, phrases) or is_dressed(folded) or has_had_enough(folded):
+    if _is_keyed(folded, phrases) or is_dressed(folded, phrases.forms):
         return True
     return bool(core) and _is_made_of_phrases(core, phrases)
 

@@ -33,7 +33,7 @@ ARABIZI: Final = (
 )
 #: As they are mostly typed. Their own slips are everyday words.
 _AS_TYPED: Final = (
-    "انها", "خؤوج", "الخروج", "اغلاق", "خلاص اطلع", "حلص اطلع", "اخرجي", "امسحي", "enha2", "5urouj", "khorog", "khoroog", "khrog", "khroog", "5rog", "5orog", "okhrog",
+    "انها", "خلض اطلع", "خلث اطلع", "خلاض اطلع", "bye mow", "bye jow", "خؤوج", "الخروج", "اغلاق", "خلاص اطلع", "حلص اطلع", "اخرجي", "امسحي", "enha2", "5urouj", "khorog", "khoroog", "khrog", "khroog", "5rog", "5orog", "okhrog",
     "o5rog", "bay el7een",
 )
 
@@ -59,10 +59,9 @@ _EL_CHAT_LATIN: Final = ("el chat", "elchat", "al chat", "hal chat", "chat")
 def _composed() -> Iterator[str]:
     """A phrase with now, please or the chat beside it: the words exactly, no slip is forgiven.
 
-    Left out, since somebody in danger says them: «وقف هلق» (he has stopped now), «اخرج الحين» (shall I get out now?),
-    "stop now", "please stop", «انهي» alone (Egyptian: which one?), "wa2ef" and "waggef" (he stands there). «امسح المحادثة» asks how traces
-    are removed, and "close the chat" may be a plain goodbye: that is asked about (:func:`suspects_exit`). With
-    "now" beside it somebody is in haste.
+    Left out, since somebody in danger says them: «وقف هلق» (he has stopped now), «انهي» alone (Egyptian: which one?), "wa2ef" and
+    "waggef" (he stands there). «امسح المحادثة» asks how traces are removed, and "close the chat" may be a plain goodbye: that is
+    asked about (:func:`safety.exit.suspects_exit`). With "now" beside it somebody is in haste.
     """
     for order in _CLOSE:
         yield from (f"{order} {chat} {now}" for chat in CHAT for now in NOW)
