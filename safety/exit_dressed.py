@@ -24,7 +24,7 @@ from safety.folding import fold, squeeze
 #: What may stand beside a word for leaving without making it a life story: haste, pleas and thanks, whom one speaks to.
 _HASTE: Final = each(
     *(word for word in (*NOW, *NOW_LATIN, *NOW_ENGLISH) if " " not in word), "هالحين", "الحينه", "هالوقت", "هسع", "هسعه", "اسه", "توا", "طوالي",
-    "قوام", "فوري", "سريع", "سريعا", "عاجل", "عاجلا", "ضروري", "مستعجل", "مستعجله", "urgent", "urgently", "alaan", "alan", "hal7een", "halheen", "hassa3",
+    "قوام", "فوري", "سريع", "سريعا", "عاجل", "عاجلا", "ضروري", "مستعجل", "مستعجله", "بقى", "urgent", "urgently", "alaan", "alan", "hal7een", "halheen", "hassa3",
     "hala", "halla", "hl2", "delw2ty", "daroori", "dharoori", "fawran", "7alan",
 )
 _PLEA: Final = each(
@@ -76,7 +76,7 @@ _ORDERS: Final = each("اخرج", "اخرجي", "وقف", "stop")
 #: Not even with "now": he has stopped now.
 _REPORTS: Final = each("وقف")
 _BYE: Final = tuple(map(squeeze, ("باي", "bye", "bay", "goodbye")))
-#: Only with a plea: "0 now" and "0 thanks" answer how many.
+#: With haste or a plea and nothing else: "0 thanks" answers how many.
 _MARKS: Final = each("0", "x")
 #: Never: "cancel please" is about an appointment.
 _ALONE_ONLY: Final = each("cancel", "end", "انها")
@@ -115,9 +115,9 @@ def _leaves(said: str, kinds: set[str], forms: frozenset[str], asked: bool) -> b
     """Whether these words leave, with side words of these kinds around them."""
     if said in _ALONE_ONLY:
         return False
-    if said in _MARKS or said in _REPORTS:
+    if said in _REPORTS:
         return "plea" in kinds and not kinds & {"address", "opener"}
-    if said in _ORDERS:
+    if said in _ORDERS or said in _MARKS:
         return not kinds & {"address", "opener"} and not asked
     if said.startswith(_BYE):  # «يلا باي الحين» is a plain goodbye
         return "opener" not in kinds and said in forms
