@@ -18,6 +18,7 @@ export function handsOnCards(queue, { after, warn }) {
     button.disabled = true;
     const { ok, code } = await call("POST", `handoffs/${id}/${button.dataset.hands}`, { ...bodyOf(button), epoch: Number(epoch) });
     if (!ok) return warn(code);
+    for (const fold of queue.querySelectorAll(`.card[data-id="${CSS.escape(id)}"] details`)) fold.open = false;
     after(button.dataset.hands, id);
   });
 }
