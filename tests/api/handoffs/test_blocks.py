@@ -66,6 +66,9 @@ def test_under_many_cards_the_order_is_made_before_the_cut(connection: sa.Connec
     waits(connection, at=NOON, person="p" * 32)
     others = [waits(connection, at=NOON + 1 + number).id for number in range(3)]
     assert [row.ticket.id for row in queue.waiting(connection, frozenset(), limit=3)] == others
+    danger = waits(connection, "RED", at=NOON + 5, person="p" * 32, command_id=new_id())
+    waits(connection, "RED", at=NOON + 6)
+    assert [row.ticket.id for row in queue.waiting(connection, frozenset(), limit=1)] == [danger.id]
 
 
 def test_who_blocks_has_talked_with_the_number_and_says_why(connection: sa.Connection) -> None:

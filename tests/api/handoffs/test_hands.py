@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -178,6 +181,27 @@ async def test_of_an_accepting_colleague_and_a_supervisor_who_takes_over_at_once
         assert len(won) == 1 and sum(isinstance(one, StaleEpoch) for one in ended) == 1
         now = await two[1].read(lambda c, talk=talk: find(c, talk.id))  # type: ignore[misc]
         assert now is not None and (now.owner, now.epoch) == (won[0].owner, talk.epoch + 1)
+
+
+async def test_who_is_invited_in_the_instant_of_an_exit_is_invited_to_nothing(two: list[Database]) -> None:
+    def begin(c: sa.Connection) -> Ticket:
+        ticket = open_handoff(c, wish(band="RED"), new_id=new_id(), now=NOON)
+        return claims.claim(c, ticket.id, staff="s1", now=NOON)
+
+    talk, gone = await two[0].write(begin), threading.Event()
+
+    def leaves(c: sa.Connection) -> None:
+        mark_left(c, talk.person, now=NOON)
+        gone.set()
+        time.sleep(0.5)  # done and not yet committed
+
+    async def invites() -> None:
+        await asyncio.to_thread(gone.wait, 20)
+        with contextlib.suppress(NoSuchStep):
+            await two[1].write(lambda c: hands.invite(c, talk.id, staff="s1", colleague="s2", now=NOON))
+
+    await asyncio.gather(two[0].write(leaves), invites())
+    assert await two[0].read(lambda c: presence.all_invitations(c, leases.time_of(c))) == ()
 
 
 STAFF = ("s0", "s1", "s2", "s3", "boss", "chief")
