@@ -98,6 +98,7 @@ export class Talk {
     if (this.over) return;
     const owner = card?.dataset.owner ? ` ${this.words.now_with} \u2068${card.dataset.owner}\u2069.` : "";
     this.end(this.words.taken_banner + owner);
+    for (const mark of this.element.querySelectorAll(".chip.present")) mark.remove(); // who reads there now is not known here
     for (const part of [".write", ".menu", ".close"]) this.element.querySelector(part)?.remove();
   }
 
