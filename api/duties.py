@@ -19,7 +19,7 @@ from api.conversations import optouts, owed, safewords, tombstones
 from api.conversations.keys import PeriodKeys
 from api.conversations.store import ConversationStore, StoreUnavailable
 from api.database import Database, DatabaseUnavailable
-from api.handoffs import repeats
+from api.handoffs import blocks, repeats
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.tickets import mark_left, open_people, waiting_by_band
 from api.observability.errors import report
@@ -139,3 +139,4 @@ class Duties:
     def _purge(self, connection: sa.Connection, now: float) -> None:
         for module in (owed, safewords, optouts):
             module.purge(connection, self.keys, now)
+        blocks.purge(connection, now)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import re
 import uuid
@@ -39,7 +40,8 @@ from api.engine import EngineClient, EngineUnavailable, Reply, Turn, Understood
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import Relay
 from api.handoffs.repeats import repeat_key
-from api.handoffs.tickets import NotATicket, Ticket, mark_left, note_inbound, open_ticket_of
+from api.handoffs.tables import OPEN_STATES
+from api.handoffs.tickets import NotATicket, Ticket, find, mark_left, note_inbound, open_ticket_of
 from api.observability import metrics
 from api.observability.errors import report
 from api.observability.logs import warn
@@ -48,7 +50,7 @@ from api.record import IDLE_CLOSES_S, Record
 from api.scripts.current import Releases
 from api.scripts.numbers import VARIANTS
 from api.scripts.render import Audience, merge, render_with_codes, variant_for
-from api.scripts.required import NEUTRAL_TEXTS
+from api.scripts.required import EMERGENCY_FIRST, NEUTRAL_TEXTS
 from safety.danger import find_danger
 from safety.exit import is_exit
 from safety.folding import fold
@@ -68,6 +70,8 @@ _SLOWED_S = 60.0
 _SEND_AGAIN_S = (0.5, 1.5)
 _NOT_NOW = frozenset({"slow_down", "unreachable"})
 """Refusals before anything was done: the same request may be made again without being heard twice."""
+_MOST_CHANGES = 4
+"""How often a ticket may change hands while one answer is on its way; after that it stays owed."""
 _MOST_UNDONE = 20
 _MOST_UNWRITTEN = 10_000
 _AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -114,6 +118,11 @@ class _Decided:
     record: Record
     replies: tuple[Reply, ...]
     values: Mapping[str, str]
+    beside: Ticket | None = None
+    """As it stood when the bot's words were found: they are not said once a counsellor talks, nor unchanged once it has
+    changed hands. None where nobody waits for anybody, and for what the program says within a counsellor's talk."""
+    passed_on: bool = False
+    danger: bool = False
 
 
 class Line:
@@ -258,16 +267,57 @@ class Line:
         if isinstance(decided, str):
             return decided
         await debt
-        sids, unheard = await self._say(
-            message, who, decided.record, decided.replies, fence.generation, decided.values
-        )
+        outcome, sids, unheard = await self._speak(message, who, decided, fence.generation)
         await self._settle(who, sids, still_owed=unheard)
         try:
             await self._d.store.finish(arrival, fence)
         except StoreUnavailable:
             if not sids and not unheard:  # the last check could not be made, so nothing went out: the static answer does
                 raise
-        return decided.outcome
+        return outcome
+
+    async def _speak(
+        self, message: Message, who: _Who, decided: _Decided, generation: int
+    ) -> tuple[str, list[str], bool]:
+        """Say what was decided, as the person's ticket stands at the last moment before each send.
+
+        The bot goes on until the counsellor's first message and no further (screening.md): what it thought meanwhile is
+        not said, the words go to the counsellor in its place, and of danger the bare number stays. Returns the outcome,
+        the sids, and whether something was not heard.
+        """
+        replies, beside, passed_on = decided.replies, decided.beside, decided.passed_on
+        for _ in range(_MOST_CHANGES):
+            moved: list[Ticket] = []
+            still = None if beside is None else functools.partial(self._unmoved, beside, moved)
+            sids, unheard = await self._say(
+                message, who, decided.record, replies, generation, decided.values, still=still
+            )
+            if not moved or sids:
+                return decided.outcome, sids, unheard
+            beside = moved[-1]
+            shown = passed_on or await self._passed_on(message, beside)
+            passed_on = passed_on or beside.state == "claimed"
+            if beside.talking:
+                own = [Reply("danger_bare", {})] if decided.danger else []
+                own += [] if shown else [Reply("live_not_shown", {})]
+                sids, unheard = await self._say(message, who, decided.record, own, generation, {})
+                return "relayed", sids, unheard
+            if beside.state not in OPEN_STATES:
+                beside = None
+            elif beside.introduced:
+                replies = tuple(_with_somebody_there(replies))
+            if not shown:
+                replies = (*replies, Reply("live_not_shown", {}))
+        return decided.outcome, [], True
+
+    async def _unmoved(self, beside: Ticket, moved: list[Ticket]) -> bool:
+        """Whether a ticket stands as it did; else it is noted in ``moved`` as it stands now. When nobody can tell, the
+        person is answered: a counsellor's words do not go out then either (live.py)."""
+        now: Ticket | None = await self._try_read(lambda c: find(c, beside.id))
+        if now is None or (now.epoch == beside.epoch and not now.talking):
+            return True
+        moved.append(now)
+        return False
 
     async def _decide(
         self, message: Message, who: _Who, arrival: Arrival, fence: Fence, danger: str, debt: asyncio.Task[None]
@@ -317,6 +367,7 @@ class Line:
                 replies = [*replies, Reply("media_voice", {})]
             elif message.has_media and not message.body:  # neutral words, and the engine heard that somebody is there
                 replies = [Reply("media_voice", {}), *replies]
+        bots = not (waits and record.live) and (ticket is None or not ticket.talking)
         if ticket is not None and not ticket.talking and not await self._passed_on(message, ticket):
             replies = [*replies, Reply("live_not_shown", {})]
         elif ticket is not None and ticket.introduced and not ticket.talking:
@@ -355,7 +406,12 @@ class Line:
                     await self._strike(who.person)
                 return await self._met_with_silence(who, arrival, fence, debt)
             return "quiet"  # the turn went to somebody else; the answer stays owed
-        return _Decided(outcome, record, tuple(replies), values)
+        beside = ticket or (done.tickets[-1] if done.tickets else None)
+        return _Decided(
+            outcome, record, tuple(replies), values, beside=beside if bots and not done.withdrawn else None,
+            passed_on=ticket is not None and ticket.state == "claimed",
+            danger=danger == "now" or any(reply.name in EMERGENCY_FIRST for reply in replies),
+        )
 
     async def _met_with_silence(self, who: _Who, arrival: Arrival, fence: Fence, debt: asyncio.Task[None]) -> str:
         """The person left while the turn was thought about: nothing is said, nothing is owed, no copy comes again."""
@@ -546,7 +602,7 @@ class Line:
 
     async def _say(
         self, message: Message, who: _Who, record: Record, replies: Sequence[Reply], generation: int,
-        values: Mapping[str, str], *, in_hand: bool = False,
+        values: Mapping[str, str], *, in_hand: bool = False, still: Callable[[], Awaitable[bool]] | None = None,
     ) -> tuple[list[str], bool]:
         """Render, merge and send; one turn is one message, so that its order is certain.
 
@@ -572,7 +628,7 @@ class Line:
         for body in merge(bodies):
             for pause in (*_SEND_AGAIN_S, None):
                 sent = await self._d.outbox.send(
-                    message.sender, message.to, MessageText(body), who.person, generation, in_hand=in_hand
+                    message.sender, message.to, MessageText(body), who.person, generation, in_hand=in_hand, still=still,
                 )
                 if pause is None or sent.outcome != "refused" or sent.reason not in _NOT_NOW:
                     break

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import cast
 
@@ -14,6 +15,7 @@ from api.channels.address import parse_address
 from api.channels.twilio import erasure
 from api.conversations.sealing import CannotOpen
 from api.database import Database, DatabaseUnavailable
+from api.handoffs import presence
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import Courtesy, SendState
 from api.handoffs.tickets import Ticket, find
@@ -39,20 +41,30 @@ class CounsellorOutbox:
     async def send(self, ticket: Ticket, text: MessageText) -> SendState:
         """Send the words to the person of this ticket, unless they left or the ticket changed hands meanwhile.
 
-        Whoever was not told that a human reads along is told in the same message, before the words: one light of the
-        screen instead of two.
+        Whoever was not told that a human reads along, or that another has joined, is told in the same message, before
+        the words: one light of the screen instead of two.
         """
-        if ticket.introduced:
+        try:
+            joined = await self._database.read(lambda c: presence.untold(c, ticket.id))
+        except DatabaseUnavailable:
+            return SendState.REFUSED
+        first = [] if ticket.introduced else [self._words("counsellor_joined", ticket)]
+        if joined:
+            first.append(self._words("supervisor_joined", ticket))
+        if not first:
             return await self._deliver(ticket, ticket.reply_address, text)
         state = SendState.REFUSED
-        for body in merge([self._words("counsellor_joined", ticket), text.reveal()]):
+        for body in merge([*first, text.reveal()]):
             state = await self._deliver(ticket, ticket.reply_address, MessageText(body))
             if state is not SendState.SENT:
-                break
+                return state
+        if joined:
+            with suppress(DatabaseUnavailable):  # then it is said once more
+                await self._database.write(lambda c: presence.note_told(c, ticket.id))
         return state
 
     async def tell(self, ticket: Ticket, courtesy: Courtesy, address: bytes | None) -> SendState:
-        """Say that a counsellor has come, is away or has ended the talk.
+        """Say that a counsellor has come, is away, has been followed by another or has ended the talk.
 
         Args:
             ticket: as it stands after the step that is told of; nothing is sent if it is past that step by now.

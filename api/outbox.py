@@ -55,15 +55,16 @@ class Outbox:
             person, generation: whose conversation, and its generation when the message was caused.
             in_hand: the synchronous answer to the message in hand; it goes out even when the store is gone
                 (architecture.md, decision 4), unless this very process knows of an exit.
-            still: a further condition asked last (a counsellor's ticket is still theirs).
+            still: a further condition asked at the last moment (a counsellor's ticket is still theirs), the tombstone after it.
         """
 
         async def may_go() -> bool:
+            if still is not None and not await still():
+                return False
             try:
-                free = await self._store.may_send(person, generation)
+                return await self._store.may_send(person, generation)
             except StoreUnavailable:
-                free = in_hand and self._store.tombstones.floor(person, self._clock()) <= generation
-            return free and (still is None or await still())
+                return in_hand and self._store.tombstones.floor(person, self._clock()) <= generation
 
         channel: Channel = to.channel
         try:

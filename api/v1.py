@@ -22,20 +22,29 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import problems
+from api import problems, v1_hands
 from api.conversations.sealing import Keyring
 from api.database import Database, DatabaseUnavailable
-from api.handoffs import claims, leases, queue
+from api.handoffs import claims, leases, presence, queue
 from api.handoffs.live import LOOK_SECONDS, Hub
 from api.handoffs.relay import LONGEST_MESSAGE, Courtesy, Outbox, Relay, SendState, courtesy_of
 from api.handoffs.tables import OUTCOMES
-from api.handoffs.tickets import NoSuchStep, Ticket, find, note_answered, note_introduced, take_back_answered
+from api.handoffs.tickets import (
+    NoSuchStep,
+    Ticket,
+    find,
+    note_answered,
+    note_introduced,
+    take_back_answered,
+    take_back_introduced,
+)
 from api.problems import Problem
 from api.staff.accounts import Staff, colleague, desk_is_staffed, find_staff, may_see
 from api.staff.passwords import Passwords, WeakPassword
 from api.staff.sessions import IDLE_SECONDS, Sessions
 from api.staff.signin import Refused, SignIn, TooSoon
 from api.staff.tables import COUNTS
+from api.v1_hands import Hands
 from safety.message_text import MessageText
 
 LARGEST_BODY = 16 * 1024
@@ -93,13 +102,6 @@ class NewPassword(BaseModel):
     new_password: SecretStr = Field(max_length=256)
 
 
-class Hands(BaseModel):
-    """The epoch the caller saw. With it, an act on what changed hands since is refused; without, ownership decides."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-    epoch: int | None = Field(default=None, ge=0, lt=2**53)
-
-
 class Transfer(Hands):
     """To a colleague by name, or to a desk."""
 
@@ -126,6 +128,23 @@ class Me(BaseModel):
     role: str
     desks: list[str]
     idle_seconds: int = IDLE_SECONDS
+
+
+class Present(BaseModel):
+    """Somebody who reads along beside the owner: who handed the person over, or a supervisor."""
+
+    name: str
+    kind: str
+
+
+class Lowering(BaseModel):
+    """A lower band that waits for a second person."""
+
+    id: str
+    to: str
+    reason: str
+    by: str
+    until: str
 
 
 class Handoff(BaseModel):
@@ -159,6 +178,10 @@ class Handoff(BaseModel):
     wish: bool
     call_wish: bool
     outcome: str | None
+    blocked: str | None
+    present: list[Present]
+    invited: str | None
+    lowering: Lowering | None
 
 
 class Handoffs(BaseModel):
@@ -313,7 +336,8 @@ def build_v1(deps: Deps) -> FastAPI:
         return _me(member)
 
     async def act(
-        ticket_id: str, member: Staff, step: Callable[[sa.Connection, float], Ticket], tell: BackgroundTasks
+        ticket_id: str, member: Staff, step: Callable[[sa.Connection, float], Ticket], tell: BackgroundTasks,
+        courtesy_for: v1_hands.CourtesyOf = courtesy_of,
     ) -> dict[str, Any]:
         """Take one step with a ticket this member may see, show it, ring at the consoles and tell the person."""
         now = deps.clock()
@@ -321,7 +345,7 @@ def build_v1(deps: Deps) -> FastAPI:
         def run(connection: sa.Connection) -> tuple[Ticket, queue.QueueRow, Courtesy | None]:
             before = _seen(connection, ticket_id, member)
             after = step(connection, now)
-            courtesy = courtesy_of(before, after, now)
+            courtesy = courtesy_for(before, after, now)
             if courtesy == "counsellor_joined":
                 note_introduced(connection, after)
             row = queue.one(connection, ticket_id)
@@ -338,7 +362,10 @@ def build_v1(deps: Deps) -> FastAPI:
         state = await deps.outbox.tell(ticket, courtesy, address)
         if courtesy == "counsellor_joined" and state is not SendState.SENT:  # then it comes with their first message
             with suppress(DatabaseUnavailable):
-                await deps.database.write(lambda connection: note_introduced(connection, ticket, told=False))
+                await deps.database.write(lambda connection: take_back_introduced(connection, ticket))
+        elif courtesy == "supervisor_joined" and state is SendState.SENT:
+            with suppress(DatabaseUnavailable):  # else it comes again with their counsellor's next message
+                await deps.database.write(lambda connection: presence.note_told(connection, ticket.id))
 
     @app.post("/session", summary="Sign in", tags=["session"])
     async def post_session(body: Credentials, request: Request, response: Response) -> Me:
@@ -438,14 +465,14 @@ def build_v1(deps: Deps) -> FastAPI:
     async def post_message(ticket_id: str, body: Say, member: Staff = Depends(talker)) -> dict[str, Any]:
         text = _checked(body.text)
 
-        def ask(connection: sa.Connection) -> Ticket:
+        def ask(connection: sa.Connection) -> tuple[Ticket, bool]:
             _seen(connection, ticket_id, member)
             ticket = claims.owned(connection, ticket_id, staff=member.id, epoch=body.epoch)
             if ticket.state != "claimed":
                 raise NoSuchStep(ticket.state, "message")
-            return ticket
+            return ticket, presence.anybody(connection, ticket_id)
 
-        ticket = await deps.database.read(ask)
+        ticket, readers = await deps.database.read(ask)
         first, now = ticket.answered_at is None, deps.clock()
         if first:  # before it is sent: the bot must not speak in between
             await deps.database.write(lambda connection: note_answered(connection, ticket, now))
@@ -453,6 +480,8 @@ def build_v1(deps: Deps) -> FastAPI:
         seq = await relay.next_out(ticket_id)
         # Only the outbox knows whether the person has left meanwhile: it reads the tombstone last.
         state = await deps.outbox.send(ticket, text)
+        if readers and state is SendState.SENT:
+            await relay.say_along(ticket_id, seq, text)
         with suppress(DatabaseUnavailable):  # who writes is there, whatever becomes of their socket
             await deps.database.write(lambda connection: leases.renew(connection, {member.id}, leases.time_of(connection)))
         if first and state is not SendState.SENT:
@@ -473,6 +502,8 @@ def build_v1(deps: Deps) -> FastAPI:
         )
         await relay.forget(ticket_id)
         return closed
+
+    v1_hands.add_routes(app, talker, act, Handoff)
 
     async def comes_later() -> None:
         raise Problem("comes-later")

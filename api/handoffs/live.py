@@ -1,7 +1,8 @@
 """The live side of the queue: one hub a process, one seat a socket.
 
 Redis only ever says *that* something changed; what changed is read from SQL, and words from the sealed buffer, for
-the owner alone. What a lost notice would hide is found by looking every few seconds.
+the owner and for whoever is present beside them (presence.py). What a lost notice would hide is found by looking every few
+seconds. Acknowledgement is the owner's alone: what others have seen the owner may not have.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from redis.exceptions import RedisError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api.database import Database, DatabaseUnavailable
-from api.handoffs import leases, queue
+from api.handoffs import hands, leases, presence, queue
 from api.handoffs.claims import NoSuchTicket, NotYours, StaleEpoch, owned
-from api.handoffs.relay import LEFT, WORDS, Relay
+from api.handoffs.relay import LEFT, SAID, WORDS, Relay
+from api.handoffs.tickets import Ticket
 from api.observability.errors import report
 from api.observability.logs import warn
 from api.staff.accounts import Staff
@@ -29,6 +31,9 @@ from api.staff.accounts import Staff
 LOOK_SECONDS = 5.0
 SEND_SECONDS = 8.0
 LARGEST_FRAME = 4096
+READERS_SECONDS = 3.0
+"""How much longer words stay that the owner has acknowledged while somebody reads along, whose console may be slower."""
+
 MOST_SEATS = 10
 """Sockets one session may hold."""
 
@@ -51,6 +56,7 @@ class Seat:
     sent: dict[str, set[str]] = field(default_factory=dict)
     ring: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
+    said: list[tuple[str, int, str]] = field(default_factory=list)
     tick: bool = False
     ended: bool = False
 
@@ -67,6 +73,7 @@ class Hub:
         self._reading = asyncio.Lock()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._renew_now = asyncio.Event()
+        self._later: set[asyncio.Task[None]] = set()
 
     async def serve(
         self, socket: WebSocket, staff: Staff, session: str, still_signed_in: Callable[[bool], Awaitable[bool]]
@@ -104,9 +111,10 @@ class Hub:
 
     async def close(self) -> None:
         """Stop listening; called when the gateway stops."""
-        for task in self._tasks.values():
+        running = [*self._tasks.values(), *self._later]
+        for task in running:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         self._tasks = {}
 
     def _start(self) -> None:
@@ -119,7 +127,7 @@ class Hub:
         while True:
             with suppress(RedisError, OSError):
                 async with self._redis.pubsub() as heard:
-                    await heard.subscribe(queue.CHANGED, WORDS, LEFT)
+                    await heard.subscribe(queue.CHANGED, WORDS, LEFT, SAID)
                     self._changed()  # whatever was said before we listened
                     async for notice in heard.listen():
                         if notice["type"] == "message":
@@ -158,7 +166,7 @@ class Hub:
             if not staff:
                 continue
             try:
-                await self._database.write(lambda c, staff=staff: leases.renew(c, staff, leases.time_of(c)))  # type: ignore[misc]
+                await self._database.write(lambda c, staff=staff: _renew_all(c, staff))  # type: ignore[misc]
             except DatabaseUnavailable as away:
                 warn("leases_not_renewed", error=type(away).__name__)
             except Exception as failure:  # whatever it was: the next renewal must come
@@ -169,9 +177,25 @@ class Hub:
         if channel == queue.CHANGED:
             self._changed()
             return
+        if channel == SAID:
+            self._pass_on_said(ticket_id)
+            return
         for seat in self._seats:
             if ticket_id in seat.watched:
                 (seat.ring if channel == WORDS else seat.left).add(ticket_id)
+                seat.wake.set()
+
+    def _pass_on_said(self, notice: str) -> None:
+        """A counsellor's own words, for whoever reads along here."""
+        ticket_id = notice.partition(":")[0]
+        if not any(ticket_id in seat.watched for seat in self._seats):
+            return
+        said = self._relay.open_said(notice)
+        if said is None or said.text is None:
+            return
+        for seat in self._seats:
+            if ticket_id in seat.watched:
+                seat.said.append((ticket_id, said.seq, said.text.reveal()))
                 seat.wake.set()
 
     def _changed(self) -> None:
@@ -204,6 +228,8 @@ class Hub:
                 await _say(seat, {"type": "left", "handoff": ticket_id})
             while seat.ring:
                 await self._show_words(seat, seat.ring.pop())
+            while seat.said:
+                await self._show_said(seat, *seat.said.pop(0))
             if seat.queue_changed:
                 seat.queue_changed = False
                 snapshot = await self._snapshot(seat.staff.desks)
@@ -216,7 +242,7 @@ class Hub:
 
     async def _show_words(self, seat: Seat, ticket_id: str) -> None:
         epoch = seat.watched.get(ticket_id)
-        if epoch is None or not await self._owns(seat, ticket_id, epoch):
+        if epoch is None or await self._read(seat, ticket_id, epoch) is None:
             return
         sent = seat.sent.setdefault(ticket_id, set())
         for words in await self._relay.waiting(ticket_id):
@@ -232,18 +258,56 @@ class Hub:
                      "text": words.text.reveal()},
                 )
 
-    async def _owns(self, seat: Seat, ticket_id: str, epoch: int | None) -> bool:
-        def ask(connection: sa.Connection) -> bool:
-            return owned(connection, ticket_id, staff=seat.staff.id, epoch=epoch).state == "claimed"
+    async def _show_said(self, seat: Seat, ticket_id: str, seq: int, text: str) -> None:
+        epoch = seat.watched.get(ticket_id)
+        ticket = None if epoch is None else await self._read(seat, ticket_id, epoch)
+        if ticket is None or ticket.owner == seat.staff.id or ticket_id in seat.left:  # who wrote it has it on the screen
+            return
+        await _say(seat, {"type": "said", "handoff": ticket_id, "seq": seq, "text": text})
 
-        try:
-            if await self._database.read(ask):
-                return True
-        except (NoSuchTicket, NotYours, StaleEpoch):
-            pass
+    async def _read(self, seat: Seat, ticket_id: str, epoch: int | None) -> Ticket | None:
+        """The ticket, if this seat may read its talk; else the seat watches it no more and is told so."""
+        with suppress(NoSuchTicket, NotYours, StaleEpoch):
+            ticket = await self._database.read(lambda c: hands.readable(c, ticket_id, seat.staff, epoch))
+            if ticket.state == "claimed":
+                return ticket
+        await self._not_yours(seat, ticket_id)
+        return None
+
+    async def _owns(self, seat: Seat, ticket_id: str, epoch: int | None) -> bool | None:
+        """Whether others read along in this seat's own talk; ``None`` if it is not its own, which it is told."""
+
+        def ask(connection: sa.Connection) -> tuple[str, bool]:
+            mine = owned(connection, ticket_id, staff=seat.staff.id, epoch=epoch)
+            return mine.state, presence.anybody(connection, ticket_id)
+
+        with suppress(NoSuchTicket, NotYours, StaleEpoch):
+            state, readers = await self._database.read(ask)
+            if state == "claimed":
+                return readers
+        await self._not_yours(seat, ticket_id)
+        return None
+
+    async def _not_yours(self, seat: Seat, ticket_id: str) -> None:
         self._unwatch(seat, ticket_id)
         await _say(seat, {"type": "not_yours", "handoff": ticket_id})
-        return False
+
+    async def _let_go(self, seat: Seat, ticket_id: str, seq: int, readers: bool) -> None:
+        """The owner has seen these words: they go, a little later where somebody reads along."""
+        if not readers:
+            await self._relay.acknowledge(ticket_id, seq)
+            return
+
+        async def later() -> None:
+            await asyncio.sleep(READERS_SECONDS)
+            with suppress(RedisError, DatabaseUnavailable, NoSuchTicket, NotYours, StaleEpoch):
+                # asked anew: if somebody else owns the person by now, they have not seen these words
+                await self._database.read(lambda c: owned(c, ticket_id, staff=seat.staff.id, epoch=None))
+                await self._relay.acknowledge(ticket_id, seq)
+
+        task = asyncio.create_task(later())
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
 
     @staticmethod
     def _unwatch(seat: Seat, ticket_id: str) -> None:
@@ -273,23 +337,27 @@ class Hub:
         if kind == "here":  # somebody moved at the screen
             await seat.still_signed_in(True)
         elif kind == "watch":
-            if await self._owns(seat, ticket_id, said.get("epoch")):
-                def epoch_now(connection: sa.Connection) -> int:
-                    return owned(connection, ticket_id, staff=seat.staff.id, epoch=None).epoch
-
-                with suppress(NoSuchTicket, NotYours):
-                    seat.watched[ticket_id] = await self._database.read(epoch_now)
-                    seat.sent[ticket_id] = set()  # a page loaded anew shows again what was not acknowledged
-                    seat.ring.add(ticket_id)
-                    seat.wake.set()
+            ticket = await self._read(seat, ticket_id, said.get("epoch"))
+            if ticket is not None:
+                seat.watched[ticket_id] = ticket.epoch
+                seat.sent[ticket_id] = set()  # a page loaded anew shows again what was not acknowledged
+                seat.ring.add(ticket_id)
+                seat.wake.set()
         elif kind == "unwatch":
             self._unwatch(seat, ticket_id)
         elif kind == "ack":
             # Asked anew each time: words the next owner has not seen must not go because the last one acknowledges.
             epoch = seat.watched.get(ticket_id)
-            if epoch is not None and await self._owns(seat, ticket_id, epoch):
-                await self._relay.acknowledge(ticket_id, said["seq"])
+            readers = None if epoch is None else await self._owns(seat, ticket_id, epoch)
+            if readers is not None:
+                await self._let_go(seat, ticket_id, said["seq"], readers)
                 await seat.still_signed_in(True)
+
+
+def _renew_all(connection: sa.Connection, staff: set[str]) -> None:
+    at = leases.time_of(connection)
+    leases.renew(connection, staff, at)
+    presence.renew(connection, staff, at + leases.RENEWED_FOR)
 
 
 async def _say(seat: Seat, message: dict[str, Any]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,9 @@ import sqlalchemy as sa
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from api.handoffs import bands, blocks, leases, presence
+from api.handoffs.bands import Lowering
+from api.handoffs.presence import Kind
 from api.handoffs.tables import BANDS, OPEN_STATES, VISIBLE_STATES, tickets
 from api.handoffs.tickets import Ticket, as_ticket, priority
 from api.staff.tables import staff
@@ -31,6 +34,13 @@ class QueueRow:
     ticket: Ticket
     owner_name: str | None
     repeat: int
+    blocked: str | None = None
+    present: tuple[tuple[str, str, Kind], ...] = ()
+    """Who reads along: id, name and in what way."""
+    invited: tuple[str, str] | None = None
+    """The colleague who is asked to take the person on: id and name."""
+    lowering: tuple[Lowering, str] | None = None
+    """A lower band that waits for a second person, and the name of the first."""
 
 
 def waiting(connection: sa.Connection, desks: frozenset[str], *, limit: int = MOST_CARDS) -> tuple[QueueRow, ...]:
@@ -39,13 +49,13 @@ def waiting(connection: sa.Connection, desks: frozenset[str], *, limit: int = MO
     query = _rows().where(tickets.c.state.in_(VISIBLE_STATES), scope).order_by(*_most_urgent_first())
     owned = connection.execute(query.where(tickets.c.owner.is_not(None))).all()
     unowned = connection.execute(query.where(tickets.c.owner.is_(None)).limit(limit)).all()
-    return tuple(sorted((_as_row(row) for row in (*owned, *unowned)), key=_order))
+    return _with_hands(connection, sorted((_as_row(row) for row in (*owned, *unowned)), key=_order))
 
 
 def one(connection: sa.Connection, ticket_id: str) -> QueueRow | None:
     """One ticket in any state, as a card's row."""
     row = connection.execute(_rows().where(tickets.c.id == ticket_id)).first()
-    return _as_row(row) if row else None
+    return _with_hands(connection, [_as_row(row)])[0] if row else None
 
 
 def card(row: QueueRow) -> dict[str, Any]:
@@ -61,7 +71,13 @@ def card(row: QueueRow) -> dict[str, Any]:
         "waiting_since": moment(ticket.created_at), "flagged_at": moment(ticket.flagged_at),
         "acknowledged_at": moment(ticket.acknowledged_at), "repeat": row.repeat, "climbed": ticket.ladder_step, "again": ticket.again,
         "not_now": ticket.not_now, "answered": ticket.talking, "left_chat": ticket.left_at is not None, "wish": ticket.wish, "call_wish": ticket.call,
-        "outcome": ticket.outcome,
+        "outcome": ticket.outcome, "blocked": row.blocked,
+        "present": [{"name": name, "kind": kind} for _, name, kind in row.present],
+        "invited": row.invited[1] if row.invited else None,
+        "lowering": {
+            "id": row.lowering[0].id, "to": row.lowering[0].becomes, "reason": row.lowering[0].reason,
+            "by": row.lowering[1], "until": moment(row.lowering[0].until),
+        } if row.lowering else None,
     }
 
 
@@ -100,6 +116,35 @@ def moment(at: float | None) -> str | None:
     return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+_BLOCKED = blocks.reason_of_ticket()
+
+
+def _with_hands(connection: sa.Connection, rows: Sequence[QueueRow]) -> tuple[QueueRow, ...]:
+    """The rows with who else is in each talk and what waits for a second person."""
+    at = leases.time_of(connection)
+    present, asked = presence.all_present(connection), presence.all_invitations(connection, at)
+    lowerings = bands.proposals(connection, at)
+    if not (present or asked or lowerings):
+        return tuple(rows)
+    members = {*(one.staff for one in present), *(one.staff for one in lowerings), *(one.invited for one in asked)}
+    names = {
+        row.id: row.username
+        for row in connection.execute(sa.select(staff.c.id, staff.c.username).where(staff.c.id.in_(members)))
+    }
+    there: dict[str, list[tuple[str, str, Kind]]] = {}
+    for one in present:
+        there.setdefault(one.ticket, []).append((one.staff, names.get(one.staff, ""), one.kind))
+    invited = {one.ticket: (one.invited, names.get(one.invited, "")) for one in asked}
+    lower = {one.ticket: (one, names.get(one.staff, "")) for one in lowerings}
+    return tuple(
+        replace(
+            row, present=tuple(there.get(row.ticket.id, ())), invited=invited.get(row.ticket.id),
+            lowering=lower.get(row.ticket.id),
+        )
+        for row in rows
+    )
+
+
 def _rows() -> sa.Select[Any]:
     earlier = tickets.alias("earlier")
     repeat = (
@@ -107,7 +152,7 @@ def _rows() -> sa.Select[Any]:
         .where(earlier.c.repeat_key == tickets.c.repeat_key, earlier.c.created_at < tickets.c.created_at)
         .correlate(tickets).scalar_subquery()
     )
-    return sa.select(tickets, staff.c.username.label("owner_name"), repeat.label("repeat")).join(
+    return sa.select(tickets, staff.c.username.label("owner_name"), repeat.label("repeat"), _BLOCKED.label("blocked")).join(
         staff, staff.c.id == tickets.c.owner, isouter=True
     )
 
@@ -118,12 +163,14 @@ def _most_urgent_first() -> tuple[sa.ColumnElement[Any], ...]:
         (tickets.c.band == "RED", 0), (tickets.c.band == "HIGH", 1), (tickets.c.band == "ELEVATED", 2), (wished, 2),
         else_=3,
     )
-    return rank, tickets.c.again.desc(), tickets.c.created_at, tickets.c.id
+    last = sa.case((sa.and_(tickets.c.band != "RED", _BLOCKED.is_not(None)), 1), else_=0)  # danger rings, whoever it is
+    return rank, last, tickets.c.again.desc(), tickets.c.created_at, tickets.c.id
 
 
-def _order(row: QueueRow) -> tuple[str, bool, float, str]:
-    return row.ticket.priority, not row.ticket.again, row.ticket.created_at, row.ticket.id
+def _order(row: QueueRow) -> tuple[str, bool, bool, float, str]:
+    blocked = row.blocked is not None and row.ticket.band != "RED"
+    return row.ticket.priority, blocked, not row.ticket.again, row.ticket.created_at, row.ticket.id
 
 
 def _as_row(row: sa.Row[Any]) -> QueueRow:
-    return QueueRow(as_ticket(row), row.owner_name, row.repeat)
+    return QueueRow(as_ticket(row), row.owner_name, row.repeat, row.blocked)

@@ -28,6 +28,10 @@ WORDS = "relay"
 LEFT = "left"
 """The Redis channel that carries the id of a ticket whose person has gone."""
 
+SAID = "said"
+"""The Redis channel on which a counsellor's own words pass, sealed, to whoever reads along. Nothing keeps them: who is not
+listening at that moment does not get them."""
+
 WORDS_SECONDS = 600
 LONGEST_MESSAGE = 1600
 """UTF-16 code units: the provider takes no longer body on either channel (twilio.md)."""
@@ -84,7 +88,10 @@ class SendState(StrEnum):
     """The person has left, or the store that would say so cannot be read: nothing was sent."""
 
 
-Courtesy = Literal["counsellor_joined", "counsellor_away", "talk_closed", "nobody_yet"]
+Courtesy = Literal[
+    "counsellor_joined", "counsellor_away", "talk_closed", "nobody_yet", "counsellor_changed", "colleague_takes_on",
+    "supervisor_joined",
+]
 """What the program says around a talk: names of texts (``scripts/texts/``)."""
 
 
@@ -97,6 +104,8 @@ def courtesy_of(before: Ticket, after: Ticket, now: float) -> Courtesy | None:
         return "counsellor_joined"
     if not before.introduced:  # who was not told of anybody misses nobody
         return None
+    if after.state == "claimed" and after.owner != before.owner:
+        return "counsellor_changed"  # another human reads from here on
     if after.state == "queued":
         return "counsellor_away"
     return "talk_closed" if after.state == "closed" else None
@@ -110,7 +119,7 @@ class Outbox(Protocol):
         ...
 
     async def tell(self, ticket: Ticket, courtesy: Courtesy, address: bytes | None) -> SendState:
-        """Say to ``address`` that a counsellor has come, is away or has ended the talk, if the ticket still stands so."""
+        """Say to ``address`` what the step means (who has come, is away, ...), if the ticket still stands so."""
         ...
 
 
@@ -186,6 +195,23 @@ class Relay:
         keys = [_index(ticket_id), _message(ticket_id, seq)]
         return int(await self._acknowledge(keys=keys, args=[seq])) > 0
 
+    async def say_along(self, ticket_id: str, seq: int, text: MessageText) -> None:
+        """Show the owner's own words to whoever reads along; lost where nobody listens, and nobody is held up by it."""
+        sealed = self._keyring.seal("relay", text.reveal().encode("utf-8", "replace"), _bound_out(ticket_id, seq))
+        with suppress(RedisError):
+            await self._redis.publish(SAID, f"{ticket_id}:{seq}:{sealed.hex()}")
+
+    def open_said(self, notice: str) -> Words | None:
+        """What was said, from its notice; ``None`` if it is none of ours."""
+        ticket_id, _, rest = notice.partition(":")
+        number, _, sealed = rest.partition(":")
+        try:
+            seq = int(number)
+            plain = self._keyring.open("relay", bytes.fromhex(sealed), _bound_out(ticket_id, seq)).decode()
+        except (ValueError, CannotOpen):
+            return None
+        return Words(seq, f"said-{seq}", MessageText(plain))
+
     async def next_out(self, ticket_id: str) -> int:
         """The number of the counsellor's next message in this talk."""
         seq = int(await self._redis.incr(_out(ticket_id)))
@@ -208,6 +234,10 @@ class Relay:
 
 def _bound(ticket_id: str, seq: int) -> bytes:
     return f"{ticket_id}:{seq}".encode()
+
+
+def _bound_out(ticket_id: str, seq: int) -> bytes:
+    return f"{ticket_id}:out:{seq}".encode()
 
 
 # One hash tag a ticket: everything of a talk lies on one node of a cluster, and a script may touch it all.

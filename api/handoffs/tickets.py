@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api.audit import trail
+from api.handoffs import presence
 from api.handoffs.tables import (
     BANDS,
     KNOWN_REASONS,
@@ -27,7 +28,8 @@ from api.handoffs.tables import (
 
 State = Literal["queued", "claimed", "left", "closed", "withdrawn"]
 Event = Literal[
-    "reopen", "claim", "release", "transfer", "send_to_desk", "take_back", "close", "leave", "leave_flagged", "withdraw"
+    "reopen", "claim", "release", "transfer", "send_to_desk", "take_back", "close", "leave", "leave_flagged", "withdraw",
+    "join", "take_over",
 ]
 
 TRANSITIONS: Mapping[tuple[State, Event], State] = {
@@ -42,6 +44,8 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = {
     ("claimed", "transfer"): "claimed",
     ("claimed", "send_to_desk"): "queued",
     ("claimed", "take_back"): "queued",
+    ("claimed", "join"): "claimed",
+    ("claimed", "take_over"): "claimed",
     ("claimed", "close"): "closed",
     ("claimed", "leave"): "closed",
     ("claimed", "leave_flagged"): "left",
@@ -50,6 +54,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = {
     ("left", "claim"): "left",
     ("left", "release"): "left",
     ("left", "take_back"): "left",
+    ("left", "take_over"): "left",
     ("left", "close"): "closed",
 }
 """Every step a ticket can take; what is not here does not happen. ``docs/`` draws its picture from this table."""
@@ -230,6 +235,19 @@ def note_inbound(connection: sa.Connection, ticket_id: str, now: float) -> None:
     )
 
 
+def take_back_introduced(connection: sa.Connection, ticket: Ticket) -> None:
+    """They were not told that a human is there: it comes with the first message. By owner and not by epoch, which a
+    supervisor who joins meanwhile raises: nobody would be told at all."""
+    connection.execute(
+        tickets.update()
+        .where(
+            tickets.c.id == ticket.id, tickets.c.state == "claimed", tickets.c.owner == ticket.owner,
+            tickets.c.answered_at.is_(None),
+        )
+        .values(introduced=False)
+    )
+
+
 def note_introduced(connection: sa.Connection, ticket: Ticket, *, told: bool = True) -> None:
     """Whether the person is told that a human reads along; nothing, if the ticket changed hands since it was read."""
     connection.execute(
@@ -369,6 +387,10 @@ def move(
         return None
     if after in ("closed", "left", "withdrawn"):
         destroy_address(connection, ticket.id)
+    owner = values.get("owner", ticket.owner)
+    presence.follow(
+        connection, ticket.id, talk=after == "claimed", owner=owner, changed_hands=owner != ticket.owner,
+    )
     return find(connection, ticket.id)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 from api.database import Database, DatabaseUnavailable
-from api.handoffs import alerts, claims, ladder, leases
+from api.handoffs import alerts, claims, ladder, leases, presence
 from api.handoffs.alerts import Alert
 from api.handoffs.outside import NotThrough, Outside
 from api.handoffs.relay import Courtesy, courtesy_of
@@ -106,7 +106,12 @@ class LeaseWatch:
             if done is not None:
                 warn("lease_lapsed")
                 moved.append(done)
-        if moved:
+        gone = 0
+        for one in await self._database.read(lambda c: presence.lapsed(c, at)):
+            gone += await self._database.write(
+                lambda c, p=one: presence.lapse(c, p, at=leases.time_of(c), now=self._clock())  # type: ignore[misc]
+            )
+        if moved or gone:
             await self._queue_changed()
         for before, after in moved:
             courtesy = courtesy_of(before, after, self._clock())

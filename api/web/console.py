@@ -18,8 +18,10 @@ from redis.exceptions import RedisError
 
 from api.database import DatabaseUnavailable
 from api.handoffs import queue
+from api.handoffs.bands import LOWER_REASONS, RAISE_REASONS
+from api.handoffs.blocks import REASONS as BLOCK_REASONS
 from api.handoffs.relay import LONGEST_MESSAGE
-from api.handoffs.tables import OUTCOMES
+from api.handoffs.tables import BANDS, OUTCOMES
 from api.staff.accounts import Staff
 from api.v1 import Deps, sessions_of, who_is
 from api.web.assets import answer, read_assets
@@ -45,6 +47,7 @@ _SPOKEN_BY_SCRIPT = (
     "connected", "reconnecting", "exit_warning", "left_banner", "taken_banner", "lapsed", "state_sending",
     "state_queued", "state_sent", "state_failed", "state_refused", "too_long", "window_closed", "unread",
     "problem_refused", "problem_too-soon", "problem_stale-epoch", "problem_not-yours", "problem_wrong-state",
+    "problem_not-invited", "problem_not-proposed", "problem_same-person", "problem_invalid", "problem_not-found", "now_with",
     "problem_store-away", "problem_other", "title", "bell_on", "bell_off", "bell_notice",
 )
 
@@ -82,6 +85,8 @@ def build_console(deps: Deps) -> APIRouter:
         return page(
             "console.html", words, member=member, groups=_groups(rows, member), now=deps.clock(),
             spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, longest=LONGEST_MESSAGE,
+            supervises=member.role == "supervisor", bands=BANDS, raise_reasons=RAISE_REASONS,
+            lower_reasons=LOWER_REASONS, block_reasons=BLOCK_REASONS,
         )
 
     @router.get("/sign-in")
@@ -100,7 +105,7 @@ def build_console(deps: Deps) -> APIRouter:
             groups = _groups(await rows_for(member), member)
         except (RedisError, DatabaseUnavailable):
             return PlainTextResponse("", 503, headers={**HEADERS, "Retry-After": "2"})
-        return page("console_queue.html", Words(lang), groups=groups, now=deps.clock())
+        return page("console_queue.html", Words(lang), groups=groups, now=deps.clock(), supervises=member.role == "supervisor")
 
     @router.get("/static/{name}")
     async def static_file(name: str, request: Request) -> Response:
@@ -111,14 +116,23 @@ def build_console(deps: Deps) -> APIRouter:
 
 def _groups(rows: Sequence[queue.QueueRow], member: Staff) -> list[tuple[str, list[dict[str, Any]]]]:
     """The cards under their headings, each group in the queue's order."""
-    groups: dict[str, list[dict[str, Any]]] = {"mine": [], "waiting": [], "left_group": [], "with_colleagues": []}
+    groups: dict[str, list[dict[str, Any]]] = {
+        "asked": [], "mine": [], "beside": [], "waiting": [], "left_group": [], "with_colleagues": [],
+    }
     for row in rows:
         mine = row.ticket.owner == member.id
+        reads = next((kind for staff, _, kind in row.present if staff == member.id), "")
+        asked = row.invited is not None and row.invited[0] == member.id
         if mine:
             name = "mine"
+        elif asked:
+            name = "asked"
+        elif reads:
+            name = "beside"
         elif row.ticket.owner is not None:
             name = "with_colleagues"
         else:
             name = "left_group" if row.ticket.state == "left" else "waiting"
-        groups[name].append({**queue.card(row), "mine": mine})
+        proposed = row.lowering is not None and row.lowering[0].staff == member.id
+        groups[name].append({**queue.card(row), "mine": mine, "reads": reads, "asked": asked, "proposed": proposed})
     return [(name, cards) for name, cards in groups.items() if cards or name == "waiting"]

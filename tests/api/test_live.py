@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from api.channels.twilio.client import ProviderRefused, Reason
 from api.conversations.keys import day_of
 from api.database import DatabaseUnavailable
-from api.handoffs import claims
+from api.handoffs import claims, hands
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import SendState
 from api.handoffs.tickets import Ticket, find, mark_left, note_introduced, open_handoff
@@ -189,3 +189,18 @@ async def test_words_that_went_out_count_as_sent_though_their_sid_could_not_be_n
 
     monkeypatch.setattr(rig.database, "write", away)
     assert await outbox.send(ticket, WORDS) is SendState.SENT
+
+
+async def test_of_a_supervisor_who_joined_openly_unsaid_the_person_is_told_with_the_next_message_and_once(
+    rig: Rig, outbox: CounsellorOutbox
+) -> None:
+    ticket = await claimed(rig)
+    joined = await rig.database.write(
+        lambda c: hands.join(c, ticket.id, staff="boss", openly=True, now=rig.clock())
+    )
+    assert await outbox.send(ticket, WORDS) is SendState.REFUSED, "written before it was seen who reads along"
+    for _ in range(2):
+        assert await outbox.send(joined, WORDS) is SendState.SENT
+    told, words = rig.provider.bodies[0].rsplit("\n\n", 1)
+    assert "يقرا معنا" in told and words == WORDS.reveal()
+    assert rig.provider.bodies[1:] == [WORDS.reveal()]

@@ -58,7 +58,7 @@ def test_from_the_phone_to_the_counsellor_and_out_in_the_middle(stack: Stack, co
 
     menu = console.locator("details.menu").first
     for leave in (lambda: console.keyboard.press("Escape"), lambda: console.locator(".words").first.click()):
-        menu.locator("summary").click()
+        menu.locator("summary").first.click()
         expect(menu).to_have_attribute("open", "")
         leave()
         expect(menu).not_to_have_attribute("open", "")

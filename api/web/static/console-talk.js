@@ -29,6 +29,8 @@ export class Talk {
     const epoch = Number(card.dataset.epoch);
     const changed = epoch !== this.epoch;
     this.epoch = epoch;
+    this.reading = card.dataset.mine !== "yes"; // present beside the owner, who alone writes and acknowledges
+    this.element.classList.toggle("reading", this.reading);
     if (!this.over) {
       this.element.querySelector(".not-now-warning").hidden = card.dataset.notNow === undefined;
       this.element.querySelector(".bot-goes-on").hidden = card.dataset.answered !== undefined;
@@ -55,7 +57,7 @@ export class Talk {
   // Words are acknowledged once they stand on a screen somebody can see, not before.
   settle() {
     if (!this.visible) return;
-    for (const seq of this.owed.splice(0)) this.live.say({ type: "ack", handoff: this.id, seq });
+    for (const seq of this.reading ? [] : this.owed.splice(0)) this.live.say({ type: "ack", handoff: this.id, seq });
     this.unread = 0;
     this.onUnread(this);
   }
@@ -73,6 +75,13 @@ export class Talk {
     this.settle();
   }
 
+  // What the owner wrote, for whoever reads along.
+  said({ seq, text }) {
+    if (this.over || this.shown.has(`said-${seq}`)) return;
+    this.shown.add(`said-${seq}`);
+    this.add("ours", text);
+  }
+
   lapsed({ seq }) {
     if (!this.over && !this.shown.has(`seq-${seq}`)) this.add("lapsed", this.words.lapsed);
   }
@@ -85,9 +94,11 @@ export class Talk {
     this.element.querySelector(".menu").remove();
   }
 
-  taken() {
+  taken(card) {
     if (this.over) return;
-    this.end(this.words.taken_banner);
+    const owner = card?.dataset.owner ? ` ${this.words.now_with} \u2068${card.dataset.owner}\u2069.` : "";
+    this.end(this.words.taken_banner + owner);
+    for (const mark of this.element.querySelectorAll(".chip.present")) mark.remove(); // who reads there now is not known here
     for (const part of [".write", ".menu", ".close"]) this.element.querySelector(part)?.remove();
   }
 
@@ -137,6 +148,8 @@ export class Talk {
       item.classList.add(state);
       item.querySelector("small").textContent = this.words[`state_${state}`] ?? state;
       if (!ok) this.onNotice(code);
+      // Somebody joined in that instant: the words are not lost, to be sent again by whoever sees that.
+      if (code === "stale-epoch" && !this.over && !this.box.value) this.box.value = text;
     });
   }
 

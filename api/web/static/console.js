@@ -1,6 +1,7 @@
 // The console: a queue that is always up to date, and the talks one has claimed.
 import { call, leave } from "./console-api.js";
 import { Bell } from "./console-bell.js";
+import { handsInTalk, handsOnCards, keepHands, raiseByKey } from "./console-hands.js";
 import { Live } from "./console-live.js";
 import { Talk } from "./console-talk.js";
 
@@ -25,6 +26,7 @@ const live = new Live({
     const talk = talks.get(message.handoff);
     if (message.type === "queue") refresh();
     else if (message.type === "message") talk?.heard(message);
+    else if (message.type === "said") talk?.said(message);
     else if (message.type === "lapsed") talk?.lapsed(message);
     else if (message.type === "left") talk?.left();
     else if (message.type === "not_yours") refresh();
@@ -54,6 +56,7 @@ document.addEventListener("click", (event) => {
   for (const menu of pane.querySelectorAll(".menu[open]")) menu.open = menu.contains(event.target);
 });
 document.addEventListener("keydown", (event) => {
+  raiseByKey(event, [...talks.values()].find((talk) => !talk.element.hidden && !talk.over && !talk.reading));
   if (event.key !== "Escape") return;
   for (const menu of pane.querySelectorAll(".menu[open]")) {
     menu.open = false;
@@ -88,12 +91,16 @@ async function fetchQueue() {
 function redraw(html) {
   const focused = document.activeElement?.closest?.(".card")?.dataset.id;
   const scrolled = queue.scrollTop;
+  const restore = keepHands(queue);
   queue.replaceChildren(new DOMParser().parseFromString(html, "text/html").querySelector(".groups"));
   queue.scrollTop = scrolled;
   if (focused) card(focused)?.querySelector("button")?.focus();
   settle();
+  restore();
 }
 
+// One's own, or one in which one is present.
+const readable = (card) => card?.dataset.mine === "yes" || card?.dataset.reads !== undefined;
 const card = (id) => queue.querySelector(`.card[data-id="${CSS.escape(id)}"]`);
 
 // Bring the talks in line with the cards: who owns what is decided by the server alone.
@@ -101,14 +108,15 @@ function settle() {
   clockSlip = Number(queue.querySelector(".groups").dataset.now) * 1000 - Date.now();
   for (const [id, talk] of talks) {
     const now = card(id);
-    if (now?.dataset.mine === "yes") talk.refresh(now);
-    else talk.taken();
+    if (readable(now) && talk.over && now.dataset.state === "claimed") begin(talk, now); // it has come back
+    else if (readable(now)) talk.refresh(now);
+    else talk.taken(now);
     now?.classList.toggle("open", !talk.element.hidden);
     showUnread(talk);
   }
-  for (const mine of queue.querySelectorAll('.card[data-mine="yes"]')) talkOf(mine);
+  for (const mine of queue.querySelectorAll('.card[data-mine="yes"], .card[data-reads]')) talkOf(mine);
   // The page comes with them disabled: before there is somebody to hear it, a click would be lost.
-  for (const button of queue.querySelectorAll("button[data-act]")) button.disabled = false;
+  for (const button of queue.querySelectorAll("button[data-act], button[data-hands]")) button.disabled = false;
   bell.settle([...queue.querySelectorAll('.card.p0[data-owned="no"]')]);
   tick();
 }
@@ -125,6 +133,7 @@ function talkOf(mine) {
       onBack: () => open(null),
       onUnread: showUnread,
     });
+    handsInTalk(talk, { after: refresh, warn });
     talk.element.hidden = true;
     talks.set(id, talk);
     pane.append(talk.element);
@@ -132,9 +141,17 @@ function talkOf(mine) {
   return talks.get(id);
 }
 
+function begin(talk, now) {
+  const shown = !talk.element.hidden;
+  talk.element.remove();
+  talks.delete(talk.id);
+  talkOf(now);
+  if (shown) open(talk.id);
+}
+
 function open(id) {
   for (const [other, talk] of talks) if (other !== id) talk.element.hidden = true;
-  for (const [other, talk] of talks) if (other !== id && talk.over && card(other)?.dataset.mine !== "yes") remove(talk);
+  for (const [other, talk] of talks) if (other !== id && talk.over && !readable(card(other))) remove(talk);
   document.getElementById("no-talk").hidden = id !== null;
   document.body.classList.toggle("talking", id !== null);
   for (const one of queue.querySelectorAll(".card")) one.classList.toggle("open", one.dataset.id === id);
@@ -184,10 +201,20 @@ queue.addEventListener("click", async (event) => {
     await refresh();
   }
   const mine = card(id);
-  if (mine?.dataset.mine === "yes") {
+  if (readable(mine)) {
     talkOf(mine);
     open(id);
   }
+});
+
+handsOnCards(queue, {
+  warn,
+  async after(act, id) {
+    await refresh();
+    if (!["accept", "join", "take-over"].includes(act) || !readable(card(id))) return;
+    talkOf(card(id));
+    open(id);
+  },
 });
 
 document.getElementById("sign-out").addEventListener("click", async () => {

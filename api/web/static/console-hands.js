@@ -1,0 +1,62 @@
+// How a talk changes hands while somebody is with the person, how bands are changed and numbers blocked.
+import { call } from "./console-api.js";
+
+// What stands on a button, as the body of its request.
+function bodyOf(button) {
+  if (button.dataset.hands === "raise") return { reason: "my_judgement" }; // to the highest band, which is the default
+  if (button.dataset.change) return { change: button.dataset.change };
+  if (button.dataset.open) return { open: true };
+  return {};
+}
+
+// The cards: invitations, proposals, a supervisor's acts. `after` is given the act and the id once it has been done.
+export function handsOnCards(queue, { after, warn }) {
+  queue.addEventListener("click", async (event) => {
+    const button = event.target.closest("button[data-hands]");
+    if (!button) return;
+    const { id, epoch } = button.closest(".card").dataset;
+    button.disabled = true;
+    const { ok, code } = await call("POST", `handoffs/${id}/${button.dataset.hands}`, { ...bodyOf(button), epoch: Number(epoch) });
+    if (!ok) return warn(code);
+    for (const fold of queue.querySelectorAll(`.card[data-id="${CSS.escape(id)}"] details`)) fold.open = false;
+    after(button.dataset.hands, id);
+  });
+}
+
+// The talk's menu: each form names its act. The talk stays open, for none of these acts ends it.
+export function handsInTalk(talk, { after, warn }) {
+  async function act(name, body) {
+    const { ok, code } = await call("POST", `handoffs/${talk.id}/${name}`, { ...body, epoch: talk.epoch });
+    if (!ok) return warn(code);
+    talk.element.querySelector(".menu")?.removeAttribute("open");
+    after(name, talk.id);
+  }
+  for (const form of talk.element.querySelectorAll(".hands-form")) {
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      act(form.dataset.hands, Object.fromEntries(new FormData(form)));
+      form.reset();
+    });
+  }
+  const now = talk.element.querySelector("button[data-hands=raise]");
+  now?.addEventListener("click", () => act("raise", bodyOf(now)));
+}
+
+// One key for the gravest: the band of the talk that is open.
+export function raiseByKey(event, talk) {
+  if (!event.altKey || !event.shiftKey || event.code !== "KeyR" || !talk) return;
+  event.preventDefault();
+  talk.element.querySelector(".menu button[data-hands=raise]")?.click();
+}
+
+// A card that is drawn anew keeps what was unfolded on it and which button had the focus.
+export function keepHands(queue) {
+  const unfolded = [...queue.querySelectorAll(".card details[open]")].map((one) => one.closest(".card").dataset.id);
+  const focused = document.activeElement?.closest?.(".card button[data-hands], .card summary");
+  const of = focused?.closest(".card").dataset.id;
+  const which = focused?.dataset.hands ? `button[data-hands="${focused.dataset.hands}"]` : "summary";
+  return () => {
+    for (const id of unfolded) queue.querySelector(`.card[data-id="${CSS.escape(id)}"] details`)?.setAttribute("open", "");
+    if (of) queue.querySelector(`.card[data-id="${CSS.escape(of)}"] ${which}`)?.focus();
+  };
+}
