@@ -26,16 +26,19 @@ from api import problems
 from api.conversations.sealing import Keyring
 from api.database import Database, DatabaseUnavailable
 from api.handoffs import claims, leases, queue
+from api.handoffs.aids import Aids, blanks_of
 from api.handoffs.live import LOOK_SECONDS, Hub
 from api.handoffs.relay import LONGEST_MESSAGE, Courtesy, Outbox, Relay, SendState, courtesy_of
 from api.handoffs.tables import OUTCOMES
 from api.handoffs.tickets import NoSuchStep, Ticket, find, note_answered, note_introduced, take_back_answered
 from api.problems import Problem
+from api.scripts.segments import utf16_units
 from api.staff.accounts import Staff, colleague, desk_is_staffed, find_staff, may_see
 from api.staff.passwords import Passwords, WeakPassword
 from api.staff.sessions import IDLE_SECONDS, Sessions
 from api.staff.signin import Refused, SignIn, TooSoon
 from api.staff.tables import COUNTS
+from api.v1_aids import add_aids
 from safety.message_text import MessageText
 
 LARGEST_BODY = 16 * 1024
@@ -61,6 +64,7 @@ class Deps:
         redis: a client that returns bytes.
         public_url: ``HAMS_PUBLIC_URL``; https decides the cookie, its origin may call the API.
         look_seconds: how often consoles look by themselves, for what a lost notice would hide.
+        aids: replies, numbers and plan for counsellors; without a release there are none.
     """
 
     database: Database
@@ -74,6 +78,7 @@ class Deps:
     passwords: Passwords = field(default_factory=Passwords)
     source_of: Callable[[HTTPConnection], str] = source_of
     look_seconds: float = LOOK_SECONDS
+    aids: Aids | None = None
 
 
 class Credentials(BaseModel):
@@ -474,6 +479,9 @@ def build_v1(deps: Deps) -> FastAPI:
         await relay.forget(ticket_id)
         return closed
 
+    if deps.aids is not None:
+        add_aids(app, deps.aids, deps.database, deps.clock, talker=talker, seen=_seen, checked=_checked)
+
     async def comes_later() -> None:
         raise Problem("comes-later")
 
@@ -561,14 +569,16 @@ def _seen(connection: sa.Connection, ticket_id: str, member: Staff) -> Ticket:
     return ticket
 
 
-def _checked(words: SecretStr) -> MessageText:
+def _checked(words: SecretStr, longest: int = LONGEST_MESSAGE) -> MessageText:
     text = MessageText(_TURNS_THE_TEXT.sub("", words.get_secret_value()).replace("\r\n", "\n").strip())
     if not text:
         raise Problem("invalid", pointer="/text", detail="is empty")
     if _FORBIDDEN_IN_TEXT.search(text.reveal()):
         raise Problem("invalid", pointer="/text", detail="holds a character that cannot be sent")
-    if len(text) > LONGEST_MESSAGE:
-        raise Problem("invalid", pointer="/text", detail=f"is longer than {LONGEST_MESSAGE} characters")
+    if utf16_units(text.reveal()) > longest:
+        raise Problem("invalid", pointer="/text", detail=f"is longer than {longest} characters")
+    if blanks_of(text.reveal()):
+        raise Problem("invalid", pointer="/text", detail="holds a blank in braces that nobody has filled")
     return text
 
 

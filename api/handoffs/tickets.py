@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api.audit import trail
+from api.handoffs import plan
 from api.handoffs.tables import (
     BANDS,
     KNOWN_REASONS,
@@ -369,6 +370,7 @@ def move(
         return None
     if after in ("closed", "left", "withdrawn"):
         destroy_address(connection, ticket.id)
+        plan.forget(connection, ticket.id)
     return find(connection, ticket.id)
 
 
