@@ -324,7 +324,7 @@ def build_v1(deps: Deps) -> FastAPI:
         now = deps.clock()
 
         def run(connection: sa.Connection) -> tuple[Ticket, queue.QueueRow, Courtesy | None]:
-            before = _seen(connection, ticket_id, member)
+            before = seen(connection, ticket_id, member)
             after = step(connection, now)
             courtesy = courtesy_of(before, after, now)
             if courtesy == "counsellor_joined":
@@ -388,7 +388,7 @@ def build_v1(deps: Deps) -> FastAPI:
     @app.get("/handoffs/{ticket_id}", response_model=Handoff, summary="One person", tags=["handoffs"])
     async def get_handoff(ticket_id: str, member: Staff = Depends(talker)) -> dict[str, Any]:
         def ask(connection: sa.Connection) -> queue.QueueRow | None:
-            _seen(connection, ticket_id, member)
+            seen(connection, ticket_id, member)
             return queue.one(connection, ticket_id)
 
         row = await deps.database.read(ask)
@@ -444,7 +444,7 @@ def build_v1(deps: Deps) -> FastAPI:
         text = _checked(body.text)
 
         def ask(connection: sa.Connection) -> Ticket:
-            _seen(connection, ticket_id, member)
+            seen(connection, ticket_id, member)
             ticket = claims.owned(connection, ticket_id, staff=member.id, epoch=body.epoch)
             if ticket.state != "claimed":
                 raise NoSuchStep(ticket.state, "message")
@@ -480,7 +480,7 @@ def build_v1(deps: Deps) -> FastAPI:
         return closed
 
     if deps.aids is not None:
-        add_aids(app, deps.aids, deps.database, deps.clock, talker=talker, seen=_seen, checked=_checked)
+        add_aids(app, deps.aids, deps.database, deps.clock, talker=talker, seen=seen, checked=_checked)
 
     async def comes_later() -> None:
         raise Problem("comes-later")
@@ -561,7 +561,7 @@ def _answering(code: str) -> Callable[[Request, Exception], Awaitable[Response]]
     return reply
 
 
-def _seen(connection: sa.Connection, ticket_id: str, member: Staff) -> Ticket:
+def seen(connection: sa.Connection, ticket_id: str, member: Staff) -> Ticket:
     """Another desk's ticket is no ticket at all (threats.md: own desk only)."""
     ticket = find(connection, ticket_id) if _TICKET_ID.fullmatch(ticket_id) else None
     if ticket is None or not may_see(member, ticket.desk):
@@ -586,4 +586,4 @@ def _me(member: Staff) -> Me:
     return Me(username=member.username, role=member.role, desks=sorted(member.desks))
 
 
-__all__ = ["Deps", "allowed_origins", "build_v1", "sessions_of", "who_is"]
+__all__ = ["Deps", "allowed_origins", "build_v1", "seen", "sessions_of", "who_is"]

@@ -1,6 +1,7 @@
 // The console: a queue that is always up to date, and the talks one has claimed.
 import { call, leave } from "./console-api.js";
 import { Bell } from "./console-bell.js";
+import { Keys } from "./console-keys.js";
 import { Live } from "./console-live.js";
 import { Talk } from "./console-talk.js";
 
@@ -216,6 +217,14 @@ function tick() {
     until.classList.toggle("late", left < 3600000);
   }
 }
+
+new Keys({
+  queue,
+  talk: () => [...talks.values()].find((talk) => !talk.element.hidden),
+  back: () => open(null),
+  help: document.getElementById("keys"),
+  opener: document.getElementById("keys-open"),
+});
 
 settle();
 setInterval(tick, 1000);
