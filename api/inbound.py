@@ -36,6 +36,7 @@ from api.conversations.tombstones import defer_wipe
 from api.database import Database, DatabaseUnavailable
 from api.degraded import answer_without_engine
 from api.engine import EngineClient, EngineUnavailable, Reply, Turn, Understood
+from api.handoffs import wrapup
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import Relay
 from api.handoffs.repeats import repeat_key
@@ -287,7 +288,8 @@ class Line:
             # an exit since it was opened that the database was not told of: whoever writes now is a stranger
             await self._strike(who.person)
             ticket = None
-        if ticket is None and not waits and now - record.at > IDLE_CLOSES_S:
+        answered = ticket is None and not waits and await self._asked(message, who, record, arrival)
+        if ticket is None and not waits and not answered and now - record.at > IDLE_CLOSES_S:
             record = Record(release=self._d.releases.live().digest, undone=record.undone)
         record.release = record.release if self._d.releases.holds(record.release) else self._d.releases.live().digest
         record.at = now
@@ -307,6 +309,8 @@ class Line:
             outcome, replies, commands = await self._live(message, who, ticket, danger)
         elif tried_words and danger != "now":  # the safe words, tried in the talk they were given in
             outcome, replies, commands = "answered", [Reply("safe_word_known", {})], []
+        elif answered and danger != "now":
+            outcome, replies, commands = "answered", [Reply("asked_thanks", {})], []
         elif (message.has_media or message.location) and not message.body and record.good_time:
             outcome, replies, commands = self._media(message, danger, who)
         else:
@@ -356,6 +360,17 @@ class Line:
                 return await self._met_with_silence(who, arrival, fence, debt)
             return "quiet"  # the turn went to somebody else; the answer stays owed
         return _Decided(outcome, record, tuple(replies), values)
+
+    async def _asked(self, message: Message, who: _Who, record: Record, arrival: Arrival) -> bool:
+        """Whether this message answers the one question at the end of a talk with a counsellor; if so it is counted.
+
+        Only the first message after the talk can, so that no other 1 or 2 is looked up, let alone taken for it.
+        """
+        answer = wrapup.answer_of(message.body.reveal())
+        if answer is None or not record.ticket or not record.good_time:
+            return False
+        person, channel, generation, now = who.person, message.channel, arrival.generation, self._d.clock()
+        return bool(await self._try_write(lambda c: wrapup.count(c, person, channel, generation, answer, now)))
 
     async def _met_with_silence(self, who: _Who, arrival: Arrival, fence: Fence, debt: asyncio.Task[None]) -> str:
         """The person left while the turn was thought about: nothing is said, nothing is owed, no copy comes again."""
@@ -824,6 +839,7 @@ def _write_exit(connection: Any, person: str, now: float, before: int | None = N
     """The person has left: their tickets end and nothing is owed to them; returns the tickets."""
     ended = mark_left(connection, person, now=now, before=before)
     owed.release(connection, person, before)
+    wrapup.forget(connection, person)
     return ended
 
 

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import problems
 from api.conversations.sealing import Keyring
 from api.database import Database, DatabaseUnavailable
-from api.handoffs import claims, leases, queue
+from api.handoffs import claims, leases, queue, wrapup
 from api.handoffs.aids import Aids, blanks_of
 from api.handoffs.live import LOOK_SECONDS, Hub
 from api.handoffs.relay import LONGEST_MESSAGE, Courtesy, Outbox, Relay, SendState, courtesy_of
@@ -113,9 +113,11 @@ class Transfer(Hands):
 
 
 class Close(Hands):
-    """How the talk ended, as a code."""
+    """How the talk ended and what was done in it, as codes; ``ask`` puts the one question to the person."""
 
     outcome: str = Field(default="other", max_length=24, json_schema_extra={"enum": list(OUTCOMES)})
+    done: list[str] = Field(default=[], max_length=len(wrapup.DONE), json_schema_extra={"items": {"enum": list(wrapup.DONE)}})
+    ask: bool = False
 
 
 class Say(Hands):
@@ -318,7 +320,8 @@ def build_v1(deps: Deps) -> FastAPI:
         return _me(member)
 
     async def act(
-        ticket_id: str, member: Staff, step: Callable[[sa.Connection, float], Ticket], tell: BackgroundTasks
+        ticket_id: str, member: Staff, step: Callable[[sa.Connection, float], Ticket], tell: BackgroundTasks,
+        *, ask: bool = False,
     ) -> dict[str, Any]:
         """Take one step with a ticket this member may see, show it, ring at the consoles and tell the person."""
         now = deps.clock()
@@ -329,6 +332,9 @@ def build_v1(deps: Deps) -> FastAPI:
             courtesy = courtesy_of(before, after, now)
             if courtesy == "counsellor_joined":
                 note_introduced(connection, after)
+            if ask and courtesy == "talk_closed" and before.state == "claimed":  # so it asks nobody who left, is away or said that it is not a good time
+                courtesy = "talk_closed_asked"
+                wrapup.ask(connection, asked_of(after), now)
             row = queue.one(connection, ticket_id)
             assert row is not None
             return before, row, courtesy
@@ -341,6 +347,9 @@ def build_v1(deps: Deps) -> FastAPI:
 
     async def say(ticket: Ticket, courtesy: Courtesy, address: bytes | None) -> None:
         state = await deps.outbox.tell(ticket, courtesy, address)
+        if courtesy == "talk_closed_asked" and state is not SendState.SENT:  # a 1 of theirs answers something else, then
+            with suppress(DatabaseUnavailable):
+                await deps.database.write(lambda connection: wrapup.forget(connection, ticket.person))
         if courtesy == "counsellor_joined" and state is not SendState.SENT:  # then it comes with their first message
             with suppress(DatabaseUnavailable):
                 await deps.database.write(lambda connection: note_introduced(connection, ticket, told=False))
@@ -470,12 +479,14 @@ def build_v1(deps: Deps) -> FastAPI:
         ticket_id: str, tell: BackgroundTasks, body: Close | None = None, member: Staff = Depends(talker)
     ) -> dict[str, Any]:
         ending = body or Close()
-        closed = await act(
-            ticket_id, member,
-            lambda connection, now: claims.close(
+
+        def end(connection: sa.Connection, now: float) -> Ticket:
+            wrapup.note_done(connection, ticket_id, ending.done)
+            return claims.close(
                 connection, ticket_id, staff=member.id, outcome=ending.outcome, epoch=ending.epoch, now=now
-            ), tell,
-        )
+            )
+
+        closed = await act(ticket_id, member, end, tell, ask=ending.ask)
         await relay.forget(ticket_id)
         return closed
 
@@ -498,7 +509,7 @@ def build_v1(deps: Deps) -> FastAPI:
     async def get_stats(member: Staff = Depends(signed_in)) -> dict[str, Any]:
         if member.role not in COUNTS and not member.talks:
             raise Problem("not-your-role")
-        return await deps.database.read(queue.counts)
+        return await deps.database.read(lambda connection: {**queue.counts(connection), "answers": wrapup.figures(connection)})
 
     @app.websocket("/live")
     async def live(socket: WebSocket) -> None:
@@ -549,6 +560,10 @@ def _translate(app: FastAPI) -> None:
     async def outcome(_: Request, _error: Exception) -> Response:
         return problems.answer("invalid", errors=[{"pointer": "/outcome", "detail": "is not one of the codes"}])
 
+    async def done(_: Request, _error: Exception) -> Response:
+        return problems.answer("invalid", errors=[{"pointer": "/done", "detail": "is not made of the codes"}])
+
+    app.add_exception_handler(wrapup.UnknownDone, done)
     app.add_exception_handler(TooSoon, too_soon)
     app.add_exception_handler(WeakPassword, weak)
     app.add_exception_handler(claims.UnknownOutcome, outcome)
@@ -567,6 +582,11 @@ def seen(connection: sa.Connection, ticket_id: str, member: Staff) -> Ticket:
     if ticket is None or not may_see(member, ticket.desk):
         raise claims.NoSuchTicket
     return ticket
+
+
+def asked_of(ticket: Ticket) -> wrapup.Asked:
+    """Whom a ticket's last question goes to."""
+    return wrapup.Asked(ticket.person, ticket.channel, ticket.generation, ticket.country)
 
 
 def _checked(words: SecretStr, longest: int = LONGEST_MESSAGE) -> MessageText:

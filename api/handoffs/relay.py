@@ -84,7 +84,7 @@ class SendState(StrEnum):
     """The person has left, or the store that would say so cannot be read: nothing was sent."""
 
 
-Courtesy = Literal["counsellor_joined", "counsellor_away", "talk_closed", "nobody_yet"]
+Courtesy = Literal["counsellor_joined", "counsellor_away", "talk_closed", "talk_closed_asked", "nobody_yet"]
 """What the program says around a talk: names of texts (``scripts/texts/``)."""
 
 

@@ -11,6 +11,7 @@ import api.conversations.tombstones
 import api.handoffs.alerts
 import api.handoffs.plan
 import api.handoffs.tables
+import api.handoffs.wrapup
 import api.staff.tables  # noqa: F401 - each module declares its tables on the metadata
 from api.database import metadata
 

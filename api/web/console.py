@@ -24,6 +24,7 @@ from api.handoffs.aids import known_of
 from api.handoffs.relay import LONGEST_MESSAGE
 from api.handoffs.tables import OUTCOMES
 from api.handoffs.tickets import Ticket
+from api.handoffs.wrapup import DONE
 from api.scripts.segments import BODY_LIMIT, room_for
 from api.staff.accounts import Staff
 from api.v1 import Deps, seen, sessions_of, who_is
@@ -93,7 +94,7 @@ def build_console(deps: Deps) -> APIRouter:
         spoken = {code: words(code) for code in _SPOKEN_BY_SCRIPT}
         return page(
             "console.html", words, member=member, groups=_groups(rows, member), now=deps.clock(),
-            spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, longest=LONGEST_MESSAGE,
+            spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, done=DONE, longest=LONGEST_MESSAGE,
         )
 
     @router.get("/sign-in")
@@ -133,7 +134,7 @@ def build_console(deps: Deps) -> APIRouter:
         except (RedisError, DatabaseUnavailable):
             return PlainTextResponse("", 503, headers={**HEADERS, "Retry-After": "2"})
         if aids is None:
-            return PlainTextResponse("", 404, headers=HEADERS)
+            return Response(status_code=204, headers=HEADERS)
         words, channel = Words(lang), aids.channel(ticket)
         by_sms = ticket.channel == "sms"
         return page(

@@ -21,7 +21,7 @@ from api.conversations.keys import quarter_of
 from api.conversations.optouts import has_opted_out
 from api.conversations.store import StoreUnavailable
 from api.database import Database, DatabaseUnavailable
-from api.handoffs import claims
+from api.handoffs import claims, wrapup
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import MOST_WAITING
 from api.handoffs.tickets import OpenHandoff, Ticket, note_answered, note_introduced, open_handoff
@@ -1089,3 +1089,57 @@ async def test_a_store_that_fails_when_a_message_is_only_to_be_ticked_off_harms_
 
     monkeypatch.setattr(rig.store, "finish", away)
     assert await rig.say("الو") == "quiet"
+
+
+# --- the one question after a talk ------------------------------------------------------------------------------------
+
+
+async def asked_after(rig: Rig) -> None:
+    """A talk with a counsellor that has just been closed with the question, which went out."""
+    await rig.to_the_talk()
+    ticket = await claimed(rig)
+    await rig.say("شكرا الكم على كل شي")
+
+    def end(c: sa.Connection) -> None:
+        claims.close(c, ticket.id, staff="counsellor-1", outcome="helped", now=rig.clock())
+        wrapup.ask(c, wrapup.Asked(PERSON, "whatsapp", ticket.generation, "JO"), rig.clock())
+
+    await rig.database.write(end)
+    rig.provider.sent.clear()
+    rig.engine.asked.clear()
+
+
+async def counted(rig: Rig) -> int:
+    return await rig.database.read(lambda c: c.execute(sa.select(sa.func.coalesce(sa.func.sum(wrapup.answers.c.times), 0))).scalar_one())
+
+
+async def test_the_first_message_after_the_talk_may_answer_the_question(rig: Rig) -> None:
+    await asked_after(rig)
+    await rig.wait(8 * 60)
+    assert await rig.say("1") == "answered"
+    assert rig.provider.bodies == [words_of("asked_thanks")] and rig.engine.asked == []
+    assert await counted(rig) == 1
+    await rig.say("1")
+    assert len(rig.engine.asked) == 1 and await counted(rig) == 1, "once; then a 1 is whatever it is"
+
+
+async def test_who_writes_something_else_after_the_talk_is_asked_nothing_any_more(rig: Rig) -> None:
+    await asked_after(rig)
+    await rig.say("طيب")
+    await rig.say("1")
+    assert await counted(rig) == 0 and len(rig.engine.asked) == 2
+
+
+async def test_after_an_exit_the_question_is_forgotten_and_the_opening_is_a_strangers(rig: Rig) -> None:
+    await asked_after(rig)
+    assert await rig.say("0") == "exit"
+    await rig.wait(11)
+    await rig.say("1")
+    assert rig.provider.bodies == [words_of("opening")] and await counted(rig) == 0
+
+
+async def test_danger_is_no_answer_and_late_answers_meet_the_opening(rig: Rig) -> None:
+    await asked_after(rig)
+    await rig.wait(wrapup.ASKED_SECONDS + 1)
+    await rig.say("2")
+    assert len(rig.engine.asked) == 1 and rig.engine.asked[0][0] is None and await counted(rig) == 0

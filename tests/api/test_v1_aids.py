@@ -7,15 +7,16 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
 from api.conversations.keys import PeriodKeys
 from api.database import Database
-from api.handoffs import plan
+from api.handoffs import plan, wrapup
 from api.handoffs.aids import LONGEST_TEXT, Aids
-from api.handoffs.relay import LONGEST_MESSAGE
-from api.handoffs.tickets import Ticket
+from api.handoffs.relay import LONGEST_MESSAGE, SendState
+from api.handoffs.tickets import AT_THE_PHONE_SECONDS, Ticket, mark_left, note_not_now
 from api.scripts.current import Releases
 from api.v1 import Deps, build_v1
 from tests.api.test_v1 import Line, problem
@@ -148,3 +149,51 @@ async def test_an_aid_asked_for_with_a_stale_epoch_is_refused(line: Line) -> Non
     client, ticket = await mine(line)
     answer = await client.post(f"handoffs/{ticket.id}/messages/preview", json={"text": "x", "epoch": 1})  # type: ignore[attr-defined]
     problem(answer, 409, "stale-epoch")
+
+
+# -- the end ---------------------------------------------------------------------------------------------------------
+
+
+async def asked_of_whom(line: Line) -> list[str]:
+    return await line.deps.database.read(lambda c: list(c.execute(sa.select(wrapup.asked.c.person)).scalars()))
+
+
+async def closed(line: Line, client: object, ticket: Ticket, **body: object) -> None:
+    answer = await client.post(f"handoffs/{ticket.id}/close", json={"outcome": "helped"} | body)  # type: ignore[attr-defined]
+    assert answer.status_code == 200, answer.text
+
+
+async def test_what_was_done_is_kept_and_the_question_asked_only_when_ticked(line: Line) -> None:
+    client, ticket = await mine(line)
+    await closed(line, client, ticket, done=["plan_made"])
+    assert await line.deps.database.read(lambda c: wrapup.done_of(c, ticket.id)) == {"plan_made"}
+    assert [name for _, name in line.outbox.told] == ["counsellor_joined", "talk_closed"] and await asked_of_whom(line) == []
+
+
+async def test_a_ticked_question_goes_out_in_place_of_the_goodbye(line: Line) -> None:
+    client, ticket = await mine(line)
+    await closed(line, client, ticket, ask=True)
+    assert [name for _, name in line.outbox.told] == ["counsellor_joined", "talk_closed_asked"]
+    assert await asked_of_whom(line) == [ticket.person]
+
+
+@pytest.mark.parametrize("reason", ["not_now", "away", "left", "unsent"])
+async def test_nobody_is_asked_who_cannot_or_should_not_be(reason: str, line: Line) -> None:
+    client, ticket = await mine(line)
+    if reason == "not_now":
+        await line.deps.database.write(lambda c: note_not_now(c, ticket.person, ticket.channel, on=True))
+    elif reason == "away":
+        line.clock.now += AT_THE_PHONE_SECONDS + 1
+    elif reason == "left":
+        await line.deps.database.write(lambda c: mark_left(c, ticket.person, now=line.clock()))
+    else:
+        line.outbox.state = SendState.REFUSED
+    await closed(line, client, ticket, ask=True)
+    assert "talk_closed_asked" not in [name for _, name in line.outbox.told] and await asked_of_whom(line) == []
+
+
+async def test_words_are_no_code_of_what_was_done(line: Line) -> None:
+    client, ticket = await mine(line)
+    answer = await client.post(f"handoffs/{ticket.id}/close", json={"done": ["she told me"]})  # type: ignore[attr-defined]
+    assert problem(answer, 422, "invalid")["errors"][0]["pointer"] == "/done"
+    assert (await client.get(f"handoffs/{ticket.id}")).json()["state"] == "claimed"  # type: ignore[attr-defined]

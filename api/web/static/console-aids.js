@@ -49,14 +49,16 @@ export class Aids {
     if (this.loaded || this.talk.over) return;
     this.loaded = true;
     let html = "";
+    let none = false;
     try {
       const answer = await fetch(`/console/aids/${this.talk.id}?lang=${document.documentElement.lang}`, { cache: "no-store" });
       if (answer.ok) html = await answer.text();
+      none = answer.status === 204 || answer.status === 404; // the queue says so too, if the talk is somebody else's
     } catch {
       // below: as after any other answer that brought nothing
     }
     const body = html && new DOMParser().parseFromString(html, "text/html").querySelector(".aids-body");
-    if (this.talk.over) return;
+    if (this.talk.over || none) return;
     if (!body) {
       this.loaded = false;
       this.said.textContent = this.talk.words.aids_away;

@@ -181,9 +181,23 @@ export class Talk {
         this.send();
       }
     });
-    this.element.querySelector(".close").addEventListener("submit", (event) => {
+    const close = this.element.querySelector(".close");
+    const wrapUp = close.querySelector(".wrap-up");
+    close.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.act("close", { outcome: event.target.elements.outcome.value });
+      const done = [...close.querySelectorAll("[name=done]:checked")].map((box) => box.value);
+      this.act("close", { outcome: close.elements.outcome.value, done, ask: close.elements.ask.checked });
+    });
+    close.addEventListener("change", () => (wrapUp.hidden = !close.elements.outcome.value));
+    close.addEventListener("focusout", (event) => {
+      if (event.relatedTarget && !close.contains(event.relatedTarget)) wrapUp.hidden = true;
+    });
+    close.addEventListener("focusin", () => (wrapUp.hidden = !close.elements.outcome.value));
+    close.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.preventDefault();
+      wrapUp.hidden = true;
+      this.box.focus();
     });
     this.element.querySelector(".transfer").addEventListener("submit", (event) => {
       event.preventDefault();

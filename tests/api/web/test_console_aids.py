@@ -14,8 +14,9 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 
 from api.conversations.keys import PeriodKeys
-from api.handoffs import plan
+from api.handoffs import plan, wrapup
 from api.handoffs.aids import CRITICAL, Aids, known_of
+from api.handoffs.relay import SendState
 from api.handoffs.tables import KNOWN_REASONS, SETS
 from api.handoffs.tickets import Ticket
 from api.scripts.current import Releases
@@ -23,6 +24,7 @@ from api.scripts.texts import COUNSELLOR_BLANKS, COUNSELLOR_PREFIX
 from api.v1 import Deps, build_v1
 from api.web.console import build_console
 from api.web.words import Words, in_words
+from safety.message_text import MessageText
 from tests.api.web.test_console import CHROMIUM, Console, in_a_browser, sign_in
 from tests.fixtures_line import shipped_release
 from tests.fixtures_redis import RedisServer, start_redis
@@ -108,7 +110,7 @@ async def test_the_panel_is_the_owners_alone(console: Console) -> None:
 def test_whatever_the_panel_names_has_words_in_both_languages() -> None:
     codes = {f"group_{group.group}" for group in known_of(KNOWN_REASONS)} | {f"set_{name}" for name in SETS} | CRITICAL
     codes |= {name for name in shipped_release().texts if name.startswith(COUNSELLOR_PREFIX)}
-    codes |= {f"blank_{name}" for name in COUNSELLOR_BLANKS}
+    codes |= {f"blank_{name}" for name in COUNSELLOR_BLANKS} | {f"done_{code}" for code in wrapup.DONE}
     assert not [code for code in codes if not in_words(code)]
     assert all(Words("ar")(code) != Words("en")(code) for code in codes)
 
@@ -200,29 +202,29 @@ class TestInABrowser:
             await page.press(BOX, "Enter")
             await page.wait_for_selector(".split:visible")
             await page.keyboard.press("Enter")  # the button that sends has the focus
-            await page.wait_for_function("document.querySelectorAll('.ours.sent').length === 3")
+            await page.locator(".ours.sent").nth(2).wait_for()
             said = [text for _, text in console.outbox.sent]
             assert " ".join(said) == (SENTENCE * 120).strip() and await value(page) == ""
             shown = await page.locator(".ours p").all_inner_texts()
             assert [" ".join(text.split()) for text in shown] == [" ".join(text.split()) for text in said]
 
-    async def test_when_one_part_fails_nothing_after_it_is_sent(self, console: Console) -> None:
+    async def test_when_one_part_fails_nothing_after_it_is_sent(
+        self, console: Console, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = FakeOutbox.send
+
+        async def only_the_first(outbox: FakeOutbox, ticket: Ticket, text: MessageText) -> SendState:
+            return SendState.FAILED if outbox.sent else await real(outbox, ticket, text)
+
+        monkeypatch.setattr(FakeOutbox, "send", only_the_first)
         async with in_a_browser(console) as (page, address):
             await claimed(console, page, address)
-            real = console.outbox.send
-
-            async def second_fails(ticket: Ticket, text: object) -> object:
-                from api.handoffs.relay import SendState
-
-                return SendState.FAILED if console.outbox.sent else await real(ticket, text)  # type: ignore[arg-type]
-
-            console.outbox.send = second_fails  # type: ignore[method-assign,assignment]
             await page.fill(BOX, SENTENCE * 120)
             await page.press(BOX, "Enter")
             await page.wait_for_selector(".split:visible")
             await page.keyboard.press("Enter")
-            await page.wait_for_function("document.querySelectorAll('.ours.failed').length === 2")
-            assert len(console.outbox.sent) == 1
+            await page.locator(".ours.failed").nth(1).wait_for()
+            assert len(console.outbox.sent) == 1 and await page.locator(".ours.sent").count() == 1
 
     async def test_a_text_too_long_for_any_messages_stays_in_the_box(self, console: Console) -> None:
         async with in_a_browser(console) as (page, address):
@@ -246,7 +248,7 @@ class TestInABrowser:
                 assert focused == there.id, key
             await page.keyboard.press("Enter")
             await page.wait_for_selector(BOX)
-            await page.wait_for_function("document.activeElement.tagName === 'TEXTAREA'")
+            await page.locator(f"{BOX}:focus").wait_for()
             await page.keyboard.type("kj")
             await page.keyboard.press("Escape")
             assert await page.evaluate("document.activeElement.closest('.card')?.dataset.id") == first.id
@@ -283,6 +285,28 @@ class TestInABrowser:
             await page.reload()
             await page.click('.card[data-mine="yes"] button[data-act="open"]')
             await page.wait_for_selector(".step input:checked")
+
+    async def test_a_talk_is_wrapped_up_by_keyboard_with_codes_and_no_word(self, console: Console) -> None:
+        async with in_a_browser(console) as (page, address):
+            ticket = await claimed(console, page, address)
+            await page.focus(BOX)
+            await page.keyboard.press("Alt+w")
+            assert await page.evaluate("document.activeElement.name") == "outcome"
+            await page.keyboard.press("ArrowDown")
+            await page.wait_for_selector(".wrap-up:visible")
+            await page.keyboard.press("Tab")
+            await page.keyboard.press("Tab")
+            await page.keyboard.press("Space")
+            assert await page.locator(".wrap-up input:checked").count() == 1
+            assert not await page.locator(".wrap-up [name=ask]").is_checked(), "nobody is asked unless it is ticked"
+            await shot(page, "wrap-up-1280-ar")
+            await page.keyboard.press("Escape")
+            assert not await page.is_visible(".wrap-up") and await page.locator(f"{BOX}:focus").count() == 1
+            await page.keyboard.press("Alt+w")
+            await page.keyboard.press("Enter")
+            await page.locator(".close button[type=submit]").click()
+            await page.wait_for_selector("#no-talk:visible")
+            assert await console.database.read(lambda c: wrapup.done_of(c, ticket.id)) == {"listened"}
 
     @pytest.mark.parametrize("language", ["ar", "en"])
     async def test_it_fits_a_desk_and_a_phone_in_both_languages(self, language: str, console: Console) -> None:
