@@ -6,12 +6,14 @@ Added to the API by ``v1.py``, which says who somebody is and which ticket they 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from fastapi import Depends, FastAPI
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from api.audit import trail
+from api.conversations import safewords
 from api.database import Database
 from api.handoffs import claims, plan
 from api.handoffs.aids import EMERGENCY, LONGEST_TEXT, MOST_PARTS, NUMBERS, Aids
@@ -89,6 +91,21 @@ class Preview(BaseModel):
     most: int
 
 
+class WordsWanted(BaseModel):
+    """Which two words: ``code_word`` brings a talk back after an exit, ``duress`` leaves in silence and rings."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+    kind: Literal["code_word", "duress"]
+    epoch: int | None = Field(default=None, ge=0, lt=2**53)
+
+
+class WordsMade(BaseModel):
+    """Two words and the text that gives them, to be sent by the counsellor. Told here once, kept nowhere in the open."""
+
+    words: str
+    body: str
+
+
 def add_aids(
     app: FastAPI, aids: Aids, database: Database, clock: Callable[[], float], *, talker: Callable[..., Any],
     seen: Callable[[sa.Connection, str, Staff], Ticket], checked: Callable[[SecretStr, int], MessageText],
@@ -151,6 +168,24 @@ def add_aids(
             Part(text=part, sms_parts=count_segments(part).parts if sms else None)
             for part in aids.parts(ticket, text.reveal())
         ])
+
+    @app.post("/handoffs/{ticket_id}/safe-words", summary="Two words for the person", tags=["aids"])
+    async def post_words(ticket_id: str, body: WordsWanted, member: Staff = Depends(talker)) -> WordsMade:
+        now, duress = clock(), body.kind == "duress"
+
+        def set_up(connection: sa.Connection) -> tuple[Ticket, str]:
+            ticket = theirs(connection, ticket_id, member, body.epoch)
+            agreed = {"variant": ticket.variant, "place": ticket.place, "lane": ticket.lane}
+            made = safewords.make(
+                connection, aids.keys, ticket.person, agreed, now, safewords.words_alone, ticket.generation, duress=duress
+            )
+            act = "handoff.duress_words" if duress else "handoff.code_words"
+            trail.append(connection, at=now, actor=member.id, act=act, object_id=ticket.id)
+            return ticket, made.words
+
+        ticket, words = await database.write(set_up)
+        name = "duress_given" if duress else "code_word_given"
+        return WordsMade(words=words, body=aids.say(name, ticket, now, safe_word=words))
 
 
 __all__ = ["add_aids"]

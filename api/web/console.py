@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from api.database import DatabaseUnavailable
 from api.handoffs import claims, plan, queue
-from api.handoffs.aids import known_of
+from api.handoffs.aids import CannedReply, known_of
 from api.handoffs.relay import LONGEST_MESSAGE
 from api.handoffs.tables import OUTCOMES
 from api.handoffs.tickets import Ticket
@@ -53,7 +53,7 @@ _SPOKEN_BY_SCRIPT = (
     "state_queued", "state_sent", "state_failed", "state_refused", "too_long", "window_closed", "unread",
     "problem_refused", "problem_too-soon", "problem_stale-epoch", "problem_not-yours", "problem_wrong-state",
     "problem_store-away", "problem_other", "title", "bell_on", "bell_off", "bell_notice",
-    "aids_away", "in_the_box", "blank_left", "blank_name", "blank_time", "numbers_refused", "links_refused",
+    "aids_away", "in_the_box", "blank_left", "numbers_refused", "links_refused",
     "split_too_many", "not_sent_rest",
 )
 
@@ -140,8 +140,8 @@ def build_console(deps: Deps) -> APIRouter:
         return page(
             "console_aids.html", words, ticket=ticket, known=known_of(ticket.reasons), channel=channel,
             whole=min(BODY_LIMIT, room_for("ا", channel.segment_budget)) if by_sms else BODY_LIMIT,
-            replies=[(reply, words(reply.code) if in_words(reply.code) else reply.body.split("\n", 1)[0])
-                     for reply in aids.replies(ticket, now)],
+            replies=[(reply.code, words(reply.code) if in_words(reply.code) else reply.body.split("\n", 1)[0],
+                      _blanks_in_words(reply, words)) for reply in aids.replies(ticket, now)],
             steps=[(heading, list(steps)) for heading, steps in groupby(aids.plan(ticket, now), lambda step: step.heading)],
             talked=talked,
         )
@@ -155,6 +155,15 @@ def build_console(deps: Deps) -> APIRouter:
         return Response(content, media_type=kind, headers={**HEADERS, "Cache-Control": "no-cache"})
 
     return router
+
+
+def _blanks_in_words(reply: CannedReply, words: Words) -> str:
+    """A reply as it goes into the box: what the counsellor is to fill in is named in the console's language."""
+    body = reply.body
+    for blank in reply.blanks:
+        name = f"blank_{blank[1:-1]}"
+        body = body.replace(blank, f"{{{words(name)}}}" if in_words(name) else blank)
+    return body
 
 
 def _groups(rows: Sequence[queue.QueueRow], member: Staff) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -25,7 +25,7 @@ AIDS: Mapping[str, tuple[str, str]] = {
         "الروابط لا تصل عبر هذه القناة، وتبقى في سجل الهاتف.",
         "Links do not get through on this channel, and stay in the phone's history.",
     ),
-    "split_into": ("سترسل كعدة رسائل، بهذا الترتيب:", "Goes out as several messages, in this order:"),
+    "split_into": ("تُرسل عدة رسائل بهذا الترتيب:", "Goes out as several messages, in this order:"),
     "split_send": ("إرسالها", "Send them"),
     "split_back": ("العودة إلى الكتابة", "Back to writing"),
     "split_too_many": ("النص طويل جداً: يلزم اختصاره قبل الإرسال.", "Too long: shorten it before sending."),
@@ -61,6 +61,20 @@ AIDS: Mapping[str, tuple[str, str]] = {
     "plan": ("خطة السلامة", "Safety plan"),
     "plan_hint": ("ما تكلمتما عنه. يراه من يكمل بعدك، ويزول عند الإنهاء.",
                   "Tick what you talked about. Whoever takes over sees it; it goes when the talk ends."),
+    # code words
+    "code_words": ("كلمتان يصنعهما البرنامج", "Two words, made by the program"),
+    "code_word": ("للعودة بعد الخروج", "For coming back after leaving"),
+    "code_word_hint": ("تعيدان الحديث بعد الخروج.", "They bring the talk back after leaving."),
+    "duress_phrase": ("للضرورة (إكراه)", "For when it is urgent (duress)"),
+    "duress_hint": (
+        "كتابتهما تُخرج بصمت وتدق الجرس هنا. يُتفق أولاً على ما يجري بعدها.",
+        "Written alone they leave in silence and ring here. Agree first on what happens then.",
+    ),
+    "code_words_once": ("تظهران هنا مرة واحدة ولا تُحفظان.", "Shown here once, and not kept."),
+    "duress_banner": (
+        "كُتبت كلمتا الضرورة: خطر، وقد يقرأ الهاتف غيره. لا تُكتب إليه أي رسالة.",
+        "Wrote the duress words: in danger, and somebody else may read the phone. Do not write to them.",
+    ),
     # the end
     "done_what": ("ما جرى في الحديث", "What was done"),
     "done_listened": ("استماع", "Listened"),

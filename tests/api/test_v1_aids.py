@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
+from api.audit.trail import audit
+from api.conversations import safewords
 from api.conversations.keys import PeriodKeys
 from api.database import Database
 from api.handoffs import plan, wrapup
@@ -63,7 +65,7 @@ async def mine(line: Line, **changes: object) -> tuple[object, Ticket]:
 
 PATHS = [
     ("GET", "replies", None), ("GET", "plan", None), ("PUT", "plan/plan_home_1", {"talked": True}),
-    ("POST", "messages/preview", {"text": "x"}),
+    ("POST", "messages/preview", {"text": "x"}), ("POST", "safe-words", {"kind": "duress"}),
 ]
 
 
@@ -197,3 +199,36 @@ async def test_words_are_no_code_of_what_was_done(line: Line) -> None:
     answer = await client.post(f"handoffs/{ticket.id}/close", json={"done": ["she told me"]})  # type: ignore[attr-defined]
     assert problem(answer, 422, "invalid")["errors"][0]["pointer"] == "/done"
     assert (await client.get(f"handoffs/{ticket.id}")).json()["state"] == "claimed"  # type: ignore[attr-defined]
+
+
+# -- words for the person ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["code_word", "duress"])
+async def test_two_words_are_told_once_kept_as_a_fingerprint_and_audited_without_them(kind: str, line: Line) -> None:
+    client, ticket = await mine(line)
+    answer = await client.post(f"handoffs/{ticket.id}/safe-words", json={"kind": kind})  # type: ignore[attr-defined]
+    words = answer.json()["words"]
+    assert words in answer.json()["body"] and answer.headers["cache-control"] == "no-store" and line.outbox.sent == []
+    aids = line.deps.aids
+    assert aids is not None
+    folded, now = safewords.words_alone(words), line.clock()
+
+    def look(c: sa.Connection) -> tuple[object, object, list[object], list[str]]:
+        return (
+            safewords.recognise(c, aids.keys, ticket.person, folded, now),
+            safewords.recognise_duress(c, aids.keys, ticket.person, folded, now),
+            list(c.execute(sa.select(safewords.safe_words)).all()),
+            [row.act for row in c.execute(audit.select())],
+        )
+
+    safe, duress, rows, acts = await line.deps.database.read(look)
+    agreed = {"variant": "lev", "place": "", "lane": ""}
+    assert (safe, duress) == ((None, agreed) if kind == "duress" else (agreed, None))
+    assert acts[-1] == ("handoff.duress_words" if kind == "duress" else "handoff.code_words")
+    assert not any(part.encode() in repr(rows).encode() for part in words.split())
+
+
+async def test_another_kind_of_words_is_not_made(line: Line) -> None:
+    client, ticket = await mine(line)
+    problem(await client.post(f"handoffs/{ticket.id}/safe-words", json={"kind": "password"}), 422, "invalid")  # type: ignore[attr-defined]

@@ -124,8 +124,19 @@ export class Aids {
     else if (act === "replies") this.openReplies();
     else if (act === "emergency") this.emergency();
     else if (act === "put") this.insert(event.target.closest("[data-body]").dataset.body);
+    else if (act === "code_word" || act === "duress") this.setUp(event.target.closest("button"), act);
     else if (act === "split-send") this.answer?.(true);
     else if (act === "split-back") this.answer?.(false);
+  }
+
+  // Two words for the person: made by the program, put into the box, kept by nobody.
+  async setUp(button, kind) {
+    button.disabled = true;
+    const { id, epoch } = this.talk;
+    const { ok, code, body } = await call("POST", `handoffs/${id}/safe-words`, { kind, epoch });
+    button.disabled = false;
+    if (ok) this.insert(body.body);
+    else this.talk.onNotice(code);
   }
 
   // -- replies ---------------------------------------------------------------------------------------------
@@ -213,9 +224,8 @@ export class Aids {
     if (this.talk.over) return;
     this.closeSplit();
     if (!WIDE.matches && this.wanted) this.toggle(); // on a small screen the panel lies over the box
-    const said = body.replace(/\{(\w+)\}/g, (blank, name) => (words[`blank_${name}`] ? `{${words[`blank_${name}`]}}` : blank));
     const before = box.value.trimEnd();
-    box.value = before ? `${before}\n\n${said}` : said;
+    box.value = before ? `${before}\n\n${body}` : body;
     box.focus();
     box.setSelectionRange(box.value.length, box.value.length);
     this.talk.look();

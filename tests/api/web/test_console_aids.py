@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
+from api.conversations import safewords
 from api.conversations.keys import PeriodKeys
 from api.handoffs import plan, wrapup
 from api.handoffs.aids import CRITICAL, Aids, known_of
@@ -285,6 +286,14 @@ class TestInABrowser:
             await page.reload()
             await page.click('.card[data-mine="yes"] button[data-act="open"]')
             await page.wait_for_selector(".step input:checked")
+
+    async def test_duress_words_are_put_into_the_box_and_nothing_goes_out(self, console: Console) -> None:
+        async with in_a_browser(console) as (page, address):
+            await claimed(console, page, address)
+            await page.locator(".talk:not([hidden]) [data-aid=duress]").click()
+            await page.wait_for_selector(".aid-said:has-text('خانة')")
+            said = await value(page)
+            assert safewords.could_be(safewords.words_alone(said.split("\n")[1])) and console.outbox.sent == []
 
     async def test_a_talk_is_wrapped_up_by_keyboard_with_codes_and_no_word(self, console: Console) -> None:
         async with in_a_browser(console) as (page, address):
