@@ -35,12 +35,13 @@ def mark(connection: sa.Connection, ticket_id: str, item: str, *, talked: bool, 
         raise NotAnItem
     if talked:
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        changed = connection.execute(insert(ticket_plan).values(ticket=ticket_id, item=item).on_conflict_do_nothing())
+        asked = insert(ticket_plan).values(ticket=ticket_id, item=item).on_conflict_do_nothing()
+        # RETURNING, not rowcount: drivers differ in what they count where there was a conflict
+        changed = connection.execute(asked.returning(ticket_plan.c.item)).first() is not None
     else:
-        changed = connection.execute(
-            ticket_plan.delete().where(ticket_plan.c.ticket == ticket_id, ticket_plan.c.item == item)
-        )
-    if changed.rowcount == 1:
+        gone = ticket_plan.delete().where(ticket_plan.c.ticket == ticket_id, ticket_plan.c.item == item)
+        changed = connection.execute(gone.returning(ticket_plan.c.item)).first() is not None
+    if changed:
         act = "handoff.plan_talked" if talked else "handoff.plan_untalked"
         trail.append(connection, at=now, actor=staff, act=act, object_id=ticket_id)
 

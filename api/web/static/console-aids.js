@@ -86,6 +86,7 @@ export class Aids {
   }
 
   end() {
+    this.settlePanel();
     this.panel.remove();
     this.closeSplit();
     this.closeReplies(false);
