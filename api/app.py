@@ -34,6 +34,7 @@ from api.duties import Duties
 from api.engine import EngineClient
 from api.handoffs import queue
 from api.handoffs.addresses import ReplyAddresses
+from api.handoffs.aids import Aids
 from api.handoffs.outside import Exits, Outside
 from api.handoffs.relay import Relay
 from api.handoffs.watch import LadderWatch, LeaseWatch
@@ -136,6 +137,7 @@ def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:
     staff = v1.Deps(
         database=database, redis=redis, keyring=keyring, outbox=counsellors,
         clock=clock, random_bytes=os.urandom, public_url=settings.public_url, demo=settings.demo,
+        aids=Aids(releases, keys, settings.production),
     )
     return Gateway(
         settings, clock, database, store, redis, engine, provider, releases, eraser, line, duties, watch, climbing, outside, staff

@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import functools
 import itertools
-import re
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -23,6 +22,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from api.audit import trail
 from api.channels.address import CHANNELS, canonical, country_of, country_of_number
 from api.channels.twilio import erasure
 from api.channels.twilio.parse import Inbound as Message
@@ -37,11 +37,21 @@ from api.conversations.tombstones import defer_wipe
 from api.database import Database, DatabaseUnavailable
 from api.degraded import answer_without_engine
 from api.engine import EngineClient, EngineUnavailable, Reply, Turn, Understood
+from api.handoffs import claims, wrapup
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import Relay
 from api.handoffs.repeats import repeat_key
 from api.handoffs.tables import OPEN_STATES
-from api.handoffs.tickets import NotATicket, Ticket, find, mark_left, note_inbound, open_ticket_of
+from api.handoffs.tickets import (
+    NotATicket,
+    OpenHandoff,
+    Ticket,
+    find,
+    mark_left,
+    note_inbound,
+    open_handoff,
+    open_ticket_of,
+)
 from api.observability import metrics
 from api.observability.errors import report
 from api.observability.logs import warn
@@ -53,7 +63,6 @@ from api.scripts.render import Audience, merge, render_with_codes, variant_for
 from api.scripts.required import EMERGENCY_FIRST, NEUTRAL_TEXTS
 from safety.danger import find_danger
 from safety.exit import is_exit
-from safety.folding import fold
 from safety.message_text import MessageText
 from safety.optout import is_opt_in, is_opt_out
 from safety.scripts import foreign_language
@@ -154,6 +163,9 @@ class Line:
         release = self._d.releases.live()
         if is_exit(message.body.reveal(), release.exits):  # pure, first, always
             return await self._leave(message, who, began)
+        words = safewords.words_alone(message.body.reveal())
+        if safewords.could_be(words) and await self._is_duress(who, words, began):
+            return await self._leave(message, who, began, duress=words)
         if is_opt_in(message.body.reveal()):
             await self._try_write(lambda c: opt_in(c, self._d.keys, who.person, message.channel, began))
         danger = find_danger(message.body.reveal(), release.danger)
@@ -175,15 +187,35 @@ class Line:
 
     # -- the exit ----------------------------------------------------------------------------------------------
 
-    async def _leave(self, message: Message, who: _Who, began: float) -> str:
-        """Wipe first, then everything else; in every state, whatever is down (safety.md, "The safety exit")."""
+    async def _is_duress(self, who: _Who, words: str, now: float) -> bool:
+        """Whether these are this number's duress words. Where nobody can tell, they are taken for them: two words that
+        are ours are no ordinary message, and silence is what harms least (safety.md: "when that cannot be known, exit")."""
+        known = await self._try_read(
+            lambda c: safewords.recognise_duress(c, self._d.keys, who.person, words, now) is not None
+        )
+        return known is not False
+
+    async def _leave(self, message: Message, who: _Who, began: float, duress: str = "") -> str:
+        """Wipe first, then everything else; in every state, whatever is down (safety.md, "The safety exit").
+
+        Args:
+            duress: the folded words, if they may be duress words: then a silent P0 is written down with the exit.
+        """
         deferred = False
+
+        def ring(connection: Any, generation: int) -> tuple[str, ...]:
+            return self._ring_in_silence(connection, message, who, duress, generation) if duress else ()
+
+        def written(connection: Any, before: int) -> tuple[Ticket, ...]:
+            rung = ring(connection, before)
+            return _left_unowned(connection, rung, _write_exit(connection, who.person, self._d.clock(), before), self._d.clock())
+
         try:
             left = await self._d.store.exit(who.person, who.mark)
             metrics.EXIT_SECONDS.observe(max(0.0, self._d.clock() - began))
             generation = left.generation
             if left.replayed:  # if it died before it was written down, it is now; what was begun since is not touched
-                await self._ended(await self._try_write(lambda c: _write_exit(c, who.person, self._d.clock(), generation)) or ())
+                await self._ended(await self._try_write(lambda c: written(c, generation)) or ())
                 return "duplicate"
         except StoreUnavailable:
             generation = self._d.store.exit_locally(who.person)
@@ -197,7 +229,8 @@ class Line:
         def leave(connection: Any) -> tuple[Ticket, ...]:
             if deferred:  # Redis could not be told: written down with the rest, and tried again with it
                 defer_wipe(connection, who.person, generation)
-            ended = _write_exit(connection, who.person, now)
+            rung = ring(connection, generation)
+            ended = _left_unowned(connection, rung, _write_exit(connection, who.person, now), now)
             erasure.note(connection, erasure.copies_of(message), now=now, due_at=now)
             erasure.hurry(connection, sids, now)
             if opted_out:
@@ -206,7 +239,7 @@ class Line:
 
         ended = await self._try_write(leave)  # and if it fails, later, with the copies
         if ended is None:  # the database is away: nothing can be sent any more, the tickets follow when it is back
-            self._later(self._leave_later(who.person, generation, leave))
+            self._later(self._leave_later(who.person, generation, leave, ring))
         await self._ended(ended or ())
         self._d.eraser.wake()
         return "opt_out" if opted_out else "exit"
@@ -216,12 +249,16 @@ class Line:
         self._unwritten.add(task)
         task.add_done_callback(self._unwritten.discard)
 
-    async def _leave_later(self, person: str, generation: int, leave: Callable[[Any], tuple[Ticket, ...]]) -> None:
-        """Write an exit down as soon as the database takes it; a talk begun since is not to be ended."""
+    async def _leave_later(
+        self, person: str, generation: int, leave: Callable[[Any], tuple[Ticket, ...]],
+        ring: Callable[[Any, int], tuple[str, ...]],
+    ) -> None:
+        """Write an exit down as soon as the database takes it; a talk begun since is not to be ended, but rings."""
 
         def unless_begun_anew(connection: Any) -> tuple[Ticket, ...]:
             open_now = (open_ticket_of(connection, person, channel) for channel in CHANNELS)
             if any(ticket is not None and ticket.generation >= generation for ticket in open_now):
+                ring(connection, generation)
                 return ()
             return leave(connection)
 
@@ -230,6 +267,35 @@ class Line:
             await asyncio.sleep(_AGAIN_S[min(tries, len(_AGAIN_S) - 1)])
             tries += 1
         await self._ended(ended)
+        await self._queue_changed()
+
+    def _ring_in_silence(
+        self, connection: Any, message: Message, who: _Who, words: str, generation: int
+    ) -> tuple[str, ...]:
+        """A P0 that says duress, if these are this number's duress words; the ticket's id. Nothing goes to the phone.
+
+        It belongs to the life that ends with this exit, so that it is marked as left with the rest. Obeyed once: a
+        message that is delivered again rings no second time.
+        """
+        now = self._d.clock()
+        agreed = safewords.recognise_duress(connection, self._d.keys, who.person, words, now)
+        if agreed is None:
+            return ()
+        try:
+            repeats = repeat_key(self._d.keys, who.person, now)
+        except (OSError, CannotOpen) as failure:
+            report(failure)
+            repeats = ""
+        variant = agreed.get("variant") if agreed.get("variant") in VARIANTS else "msa"
+        command = OpenHandoff(
+            command_id=f"{who.mark[:24]}-duress", person=who.person, channel=message.channel, generation=generation - 1,
+            country=who.country, band="RED", variant=str(variant), language="en" if variant == "en" else "ar",
+            sender=message.to, repeat_key=repeats, reply_address=None, place=str(agreed.get("place") or ""),
+            lane="children" if agreed.get("lane") == "children" else "", reasons=("duress",),
+        )
+        ticket = open_handoff(connection, command, new_id=self._d.new_id(), now=now)
+        safewords.renew(connection, self._d.keys, who.person, words, now)
+        return (ticket.id,)
 
     async def _ended(self, ended: Sequence[Ticket]) -> None:
         """These tickets' people have left: their words are forgotten and their counsellors told."""
@@ -337,7 +403,8 @@ class Line:
             # an exit since it was opened that the database was not told of: whoever writes now is a stranger
             await self._strike(who.person)
             ticket = None
-        if ticket is None and not waits and now - record.at > IDLE_CLOSES_S:
+        answered = ticket is None and not waits and await self._asked(message, who, record, arrival)
+        if ticket is None and not waits and not answered and now - record.at > IDLE_CLOSES_S:
             record = Record(release=self._d.releases.live().digest, undone=record.undone)
         record.release = record.release if self._d.releases.holds(record.release) else self._d.releases.live().digest
         record.at = now
@@ -357,6 +424,8 @@ class Line:
             outcome, replies, commands = await self._live(message, who, ticket, danger)
         elif tried_words and danger != "now":  # the safe words, tried in the talk they were given in
             outcome, replies, commands = "answered", [Reply("safe_word_known", {})], []
+        elif answered and danger != "now":
+            outcome, replies, commands = "answered", [Reply("asked_thanks", {})], []
         elif (message.has_media or message.location) and not message.body and record.good_time:
             outcome, replies, commands = self._media(message, danger, who)
         else:
@@ -412,6 +481,17 @@ class Line:
             passed_on=ticket is not None and ticket.state == "claimed",
             danger=danger == "now" or any(reply.name in EMERGENCY_FIRST for reply in replies),
         )
+
+    async def _asked(self, message: Message, who: _Who, record: Record, arrival: Arrival) -> bool:
+        """Whether this message answers the one question at the end of a talk with a counsellor; if so it is counted.
+
+        Only the first message after the talk can, so that no other 1 or 2 is looked up, let alone taken for it.
+        """
+        answer = wrapup.answer_of(message.body.reveal())
+        if answer is None or not record.ticket or not record.good_time:
+            return False
+        person, channel, generation, now = who.person, message.channel, arrival.generation, self._d.clock()
+        return bool(await self._try_write(lambda c: wrapup.count(c, person, channel, generation, answer, now)))
 
     async def _met_with_silence(self, who: _Who, arrival: Arrival, fence: Fence, debt: asyncio.Task[None]) -> str:
         """The person left while the turn was thought about: nothing is said, nothing is owed, no copy comes again."""
@@ -721,7 +801,7 @@ class Line:
     ) -> tuple[Ticket | None, bool] | None:
         """The ticket that is open, or that there is none, and whether the message is this number's safe words; None when
         nobody can tell now."""
-        folded, now = _words_alone(message.body.reveal()), self._d.clock()
+        folded, now = safewords.words_alone(message.body.reveal()), self._d.clock()
 
         def look(connection: Any) -> tuple[Ticket | None, bool]:
             ticket = open_ticket_of(connection, who.person, message.channel)
@@ -781,7 +861,7 @@ class Line:
         """
         if record.good_time:
             return False
-        folded, now = _words_alone(message.body.reveal()), self._d.clock()
+        folded, now = safewords.words_alone(message.body.reveal()), self._d.clock()
         kept = await self._try_read(lambda c: safewords.recognise(c, self._d.keys, person, folded, now))
         if kept is None:
             return False
@@ -794,7 +874,7 @@ class Line:
     async def _make_safe_word(self, who: _Who, record: Record, talk: int) -> safewords.SafeWord | None:
         agreed, now = {"variant": self._variant(record)}, self._d.clock()
         made: safewords.SafeWord | None = await self._try_write(
-            lambda c: safewords.make(c, self._d.keys, who.person, agreed, now, _words_alone, talk)
+            lambda c: safewords.make(c, self._d.keys, who.person, agreed, now, safewords.words_alone, talk)
         )
         return made
 
@@ -876,10 +956,19 @@ def _most_urgent(commands: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [dict(command) for command in first[:_MOST_UNDONE]]
 
 
+def _left_unowned(connection: Any, rung: Sequence[str], ended: tuple[Ticket, ...], now: float) -> tuple[Ticket, ...]:
+    """Who wrote duress words in a live talk rings anew for everybody: the owner's acknowledgement was of something else."""
+    for ticket in ended:
+        if ticket.id in rung and ticket.owner is not None:
+            claims.take_back(connection, ticket.id, by=trail.PERSON, now=now)
+    return ended
+
+
 def _write_exit(connection: Any, person: str, now: float, before: int | None = None) -> tuple[Ticket, ...]:
     """The person has left: their tickets end and nothing is owed to them; returns the tickets."""
     ended = mark_left(connection, person, now=now, before=before)
     owed.release(connection, person, before)
+    wrapup.forget(connection, person)
     return ended
 
 
@@ -889,11 +978,6 @@ def _nothing_asked(engine: dict[str, Any] | None) -> dict[str, Any] | None:
     if not isinstance(slots.get("talk"), dict):
         return engine
     return {**(engine or {}), "loop": None, "requested": None, "slots": {**slots, "talk": {**slots["talk"], "pending": []}}}
-
-
-def _words_alone(text: str) -> str:
-    """Folded words without the full stop that a phone sets by itself: what a safe word is compared by."""
-    return " ".join(re.findall(r"\w+", fold(text)))
 
 
 def _micros(now: float) -> int:

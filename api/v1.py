@@ -25,7 +25,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import problems, v1_hands
 from api.conversations.sealing import Keyring
 from api.database import Database, DatabaseUnavailable
-from api.handoffs import claims, leases, presence, queue
+from api.handoffs import claims, leases, presence, queue, wrapup
+from api.handoffs.aids import Aids, blanks_of
 from api.handoffs.live import LOOK_SECONDS, Hub
 from api.handoffs.relay import LONGEST_MESSAGE, Courtesy, Outbox, Relay, SendState, courtesy_of
 from api.handoffs.tables import OUTCOMES
@@ -39,11 +40,13 @@ from api.handoffs.tickets import (
     take_back_introduced,
 )
 from api.problems import Problem
+from api.scripts.segments import utf16_units
 from api.staff.accounts import Staff, colleague, desk_is_staffed, find_staff, may_see
 from api.staff.passwords import Passwords, WeakPassword
 from api.staff.sessions import IDLE_SECONDS, Sessions
 from api.staff.signin import Refused, SignIn, TooSoon
 from api.staff.tables import COUNTS
+from api.v1_aids import add_aids
 from api.v1_hands import Hands
 from safety.message_text import MessageText
 
@@ -70,6 +73,7 @@ class Deps:
         redis: a client that returns bytes.
         public_url: ``HAMS_PUBLIC_URL``; https decides the cookie, its origin may call the API.
         look_seconds: how often consoles look by themselves, for what a lost notice would hide.
+        aids: replies, numbers and plan for counsellors; without a release there are none.
     """
 
     database: Database
@@ -83,6 +87,7 @@ class Deps:
     passwords: Passwords = field(default_factory=Passwords)
     source_of: Callable[[HTTPConnection], str] = source_of
     look_seconds: float = LOOK_SECONDS
+    aids: Aids | None = None
 
 
 class Credentials(BaseModel):
@@ -110,9 +115,11 @@ class Transfer(Hands):
 
 
 class Close(Hands):
-    """How the talk ended, as a code."""
+    """How the talk ended and what was done in it, as codes; ``ask`` puts the one question to the person."""
 
     outcome: str = Field(default="other", max_length=24, json_schema_extra={"enum": list(OUTCOMES)})
+    done: list[str] = Field(default=[], max_length=len(wrapup.DONE), json_schema_extra={"items": {"enum": list(wrapup.DONE)}})
+    ask: bool = False
 
 
 class Say(Hands):
@@ -337,17 +344,20 @@ def build_v1(deps: Deps) -> FastAPI:
 
     async def act(
         ticket_id: str, member: Staff, step: Callable[[sa.Connection, float], Ticket], tell: BackgroundTasks,
-        courtesy_for: v1_hands.CourtesyOf = courtesy_of,
+        courtesy_for: v1_hands.CourtesyOf = courtesy_of, *, ask: bool = False,
     ) -> dict[str, Any]:
         """Take one step with a ticket this member may see, show it, ring at the consoles and tell the person."""
         now = deps.clock()
 
         def run(connection: sa.Connection) -> tuple[Ticket, queue.QueueRow, Courtesy | None]:
-            before = _seen(connection, ticket_id, member)
+            before = seen(connection, ticket_id, member)
             after = step(connection, now)
             courtesy = courtesy_for(before, after, now)
             if courtesy == "counsellor_joined":
                 note_introduced(connection, after)
+            if ask and courtesy == "talk_closed" and before.state == "claimed":  # so it asks nobody who left, is away or said that it is not a good time
+                courtesy = "talk_closed_asked"
+                wrapup.ask(connection, asked_of(after), now)
             row = queue.one(connection, ticket_id)
             assert row is not None
             return before, row, courtesy
@@ -360,6 +370,9 @@ def build_v1(deps: Deps) -> FastAPI:
 
     async def say(ticket: Ticket, courtesy: Courtesy, address: bytes | None) -> None:
         state = await deps.outbox.tell(ticket, courtesy, address)
+        if courtesy == "talk_closed_asked" and state is not SendState.SENT:  # a 1 of theirs answers something else, then
+            with suppress(DatabaseUnavailable):
+                await deps.database.write(lambda connection: wrapup.forget(connection, ticket.person))
         if courtesy == "counsellor_joined" and state is not SendState.SENT:  # then it comes with their first message
             with suppress(DatabaseUnavailable):
                 await deps.database.write(lambda connection: take_back_introduced(connection, ticket))
@@ -410,7 +423,7 @@ def build_v1(deps: Deps) -> FastAPI:
     @app.get("/handoffs/{ticket_id}", response_model=Handoff, summary="One person", tags=["handoffs"])
     async def get_handoff(ticket_id: str, member: Staff = Depends(talker)) -> dict[str, Any]:
         def ask(connection: sa.Connection) -> queue.QueueRow | None:
-            _seen(connection, ticket_id, member)
+            seen(connection, ticket_id, member)
             return queue.one(connection, ticket_id)
 
         row = await deps.database.read(ask)
@@ -466,7 +479,7 @@ def build_v1(deps: Deps) -> FastAPI:
         text = _checked(body.text)
 
         def ask(connection: sa.Connection) -> tuple[Ticket, bool]:
-            _seen(connection, ticket_id, member)
+            seen(connection, ticket_id, member)
             ticket = claims.owned(connection, ticket_id, staff=member.id, epoch=body.epoch)
             if ticket.state != "claimed":
                 raise NoSuchStep(ticket.state, "message")
@@ -494,16 +507,20 @@ def build_v1(deps: Deps) -> FastAPI:
         ticket_id: str, tell: BackgroundTasks, body: Close | None = None, member: Staff = Depends(talker)
     ) -> dict[str, Any]:
         ending = body or Close()
-        closed = await act(
-            ticket_id, member,
-            lambda connection, now: claims.close(
+
+        def end(connection: sa.Connection, now: float) -> Ticket:
+            wrapup.note_done(connection, ticket_id, ending.done)
+            return claims.close(
                 connection, ticket_id, staff=member.id, outcome=ending.outcome, epoch=ending.epoch, now=now
-            ), tell,
-        )
+            )
+
+        closed = await act(ticket_id, member, end, tell, ask=ending.ask)
         await relay.forget(ticket_id)
         return closed
 
     v1_hands.add_routes(app, talker, act, Handoff)
+    if deps.aids is not None:
+        add_aids(app, deps.aids, deps.database, deps.clock, talker=talker, seen=seen, checked=_checked)
 
     async def comes_later() -> None:
         raise Problem("comes-later")
@@ -521,7 +538,7 @@ def build_v1(deps: Deps) -> FastAPI:
     async def get_stats(member: Staff = Depends(signed_in)) -> dict[str, Any]:
         if member.role not in COUNTS and not member.talks:
             raise Problem("not-your-role")
-        return await deps.database.read(queue.counts)
+        return await deps.database.read(lambda connection: {**queue.counts(connection), "answers": wrapup.figures(connection)})
 
     @app.websocket("/live")
     async def live(socket: WebSocket) -> None:
@@ -572,6 +589,10 @@ def _translate(app: FastAPI) -> None:
     async def outcome(_: Request, _error: Exception) -> Response:
         return problems.answer("invalid", errors=[{"pointer": "/outcome", "detail": "is not one of the codes"}])
 
+    async def done(_: Request, _error: Exception) -> Response:
+        return problems.answer("invalid", errors=[{"pointer": "/done", "detail": "is not made of the codes"}])
+
+    app.add_exception_handler(wrapup.UnknownDone, done)
     app.add_exception_handler(TooSoon, too_soon)
     app.add_exception_handler(WeakPassword, weak)
     app.add_exception_handler(claims.UnknownOutcome, outcome)
@@ -584,7 +605,7 @@ def _answering(code: str) -> Callable[[Request, Exception], Awaitable[Response]]
     return reply
 
 
-def _seen(connection: sa.Connection, ticket_id: str, member: Staff) -> Ticket:
+def seen(connection: sa.Connection, ticket_id: str, member: Staff) -> Ticket:
     """Another desk's ticket is no ticket at all (threats.md: own desk only)."""
     ticket = find(connection, ticket_id) if _TICKET_ID.fullmatch(ticket_id) else None
     if ticket is None or not may_see(member, ticket.desk):
@@ -592,14 +613,21 @@ def _seen(connection: sa.Connection, ticket_id: str, member: Staff) -> Ticket:
     return ticket
 
 
-def _checked(words: SecretStr) -> MessageText:
+def asked_of(ticket: Ticket) -> wrapup.Asked:
+    """Whom a ticket's last question goes to."""
+    return wrapup.Asked(ticket.person, ticket.channel, ticket.generation, ticket.country)
+
+
+def _checked(words: SecretStr, longest: int = LONGEST_MESSAGE) -> MessageText:
     text = MessageText(_TURNS_THE_TEXT.sub("", words.get_secret_value()).replace("\r\n", "\n").strip())
     if not text:
         raise Problem("invalid", pointer="/text", detail="is empty")
     if _FORBIDDEN_IN_TEXT.search(text.reveal()):
         raise Problem("invalid", pointer="/text", detail="holds a character that cannot be sent")
-    if len(text) > LONGEST_MESSAGE:
-        raise Problem("invalid", pointer="/text", detail=f"is longer than {LONGEST_MESSAGE} characters")
+    if utf16_units(text.reveal()) > longest:
+        raise Problem("invalid", pointer="/text", detail=f"is longer than {longest} characters")
+    if blanks_of(text.reveal()):
+        raise Problem("invalid", pointer="/text", detail="holds a blank in braces that nobody has filled")
     return text
 
 
@@ -607,4 +635,4 @@ def _me(member: Staff) -> Me:
     return Me(username=member.username, role=member.role, desks=sorted(member.desks))
 
 
-__all__ = ["Deps", "allowed_origins", "build_v1", "sessions_of", "who_is"]
+__all__ = ["Deps", "allowed_origins", "build_v1", "seen", "sessions_of", "who_is"]

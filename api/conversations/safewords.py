@@ -1,4 +1,5 @@
-"""Safe words: two plain words, made by the system, that alone bring back what was agreed after an exit.
+"""Safe words: two plain words, made by the system, that alone bring back what was agreed after an exit. Duress words look
+the same and lie in the same table: they leave, and ring (``inbound.py``).
 
 safety.md: "Safe words are made by the system (two plain words), stored as HMAC and looked up for every message, so that
 timing tells nothing." A safe word belongs to the number it was given to: forty thousand pairs are enough against the
@@ -9,6 +10,7 @@ key sees neither words nor people.
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -22,9 +24,11 @@ from api.conversations.keys import PeriodKeys, quarter_of
 from api.conversations.optouts import quarters_in_force
 from api.conversations.sealing import CannotOpen, open_under, seal_under
 from api.database import metadata
+from safety import folding
 
 _USE = "safewords"
 _MOST = 4  # words of one number that hold at the same time; the oldest give way
+_TRIES = 8
 _PADDED = 512  # every record has one length, and so has the decoy that is opened when there is none
 
 safe_words = sa.Table(
@@ -58,9 +62,28 @@ def word_lists() -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(first.split()), tuple(second.split())
 
 
+def words_alone(text: str) -> str:
+    """Folded words without the full stop that a phone sets by itself: what words are compared by at the door."""
+    return " ".join(re.findall(r"\w+", folding.fold(text)))
+
+
+def could_be(folded: str) -> bool:
+    """Whether a message, folded by :func:`words_alone`, is made like words of ours: one of the first list, one of the
+    second. Pure, and the same for everybody: only such a message costs the look-up at the door."""
+    first, second = _folded_lists()
+    words = folded.split()
+    return len(words) == 2 and words[0] in first and words[1] in second
+
+
+@cache
+def _folded_lists() -> tuple[frozenset[str], frozenset[str]]:
+    first, second = word_lists()
+    return frozenset(map(words_alone, first)), frozenset(map(words_alone, second))
+
+
 def make(
     connection: sa.Connection, keys: PeriodKeys, person: str, record: dict[str, Any], now: float,
-    fold: Callable[[str], str], talk: int,
+    fold: Callable[[str], str], talk: int, *, duress: bool = False,
 ) -> SafeWord:
     """Make two words for this number. Those given in this same talk are void; those of an earlier one stay: whoever
     else holds the phone and asks for words must not lock out the person who was given some before.
@@ -69,14 +92,23 @@ def make(
         record: what was agreed (codes, a safe contact); at most half a kilobyte when packed.
         fold: how every message is folded before :func:`recognise` sees it (``safety``'s).
         talk: tells talks of one number apart (the conversation's generation).
+        duress: words that leave and ring. Each kind makes room for its own only: whoever holds the phone and asks for
+            words again and again takes nobody's call for help away.
     """
     first, second = word_lists()
-    words = f"{_pick(first, keys.random_bytes)} {_pick(second, keys.random_bytes)}"
-    before = sorted(_all_of(connection, keys, person, now), key=lambda pair: int(pair[1].get("at", 0)))
+    every = _all_of(connection, keys, person, now)
+    taken, secret = {mark for mark, _ in every}, keys.key(_USE, quarter_of(now))
+    for _ in range(_TRIES):  # the same two words cannot mean both; forty thousand pairs, a handful taken
+        words = f"{_pick(first, keys.random_bytes)} {_pick(second, keys.random_bytes)}"
+        if _mark(secret, b"word", person, fold(words)) not in taken:
+            break
+    alike = [pair for pair in every if bool(pair[1].get("duress")) is duress]
+    before = sorted(alike, key=lambda pair: int(pair[1].get("at", 0)))
     of_this_talk = [mark for mark, kept in before if kept.get("talk") == talk]
     oldest = [mark for mark, kept in before if kept.get("talk") != talk][: -(_MOST - 1)]
     connection.execute(sa.delete(safe_words).where(safe_words.c.mark.in_([*of_this_talk, *oldest])))
-    _store(connection, keys, person, fold(words), {"agreed": record, "talk": talk, "at": int(now)}, now)
+    kept = {"agreed": record, "talk": talk, "at": int(now), **({"duress": True} if duress else {})}
+    _store(connection, keys, person, fold(words), kept, now)
     return SafeWord(words, replaces=bool(of_this_talk))
 
 
@@ -88,7 +120,15 @@ def recognise(
     Word or not, the same is done: a fingerprint for each quarter, one look-up, one record opened.
     """
     found = _find(connection, keys, person, folded, now)
-    return None if found is None else dict(found[1].get("agreed") or {})
+    return None if found is None or found[1].get("duress") else dict(found[1].get("agreed") or {})
+
+
+def recognise_duress(
+    connection: sa.Connection, keys: PeriodKeys, person: str, folded: str, now: float
+) -> dict[str, Any] | None:
+    """What was agreed, if this whole folded message is this number's duress words. The same steps as :func:`recognise`."""
+    found = _find(connection, keys, person, folded, now)
+    return dict(found[1].get("agreed") or {}) if found is not None and found[1].get("duress") else None
 
 
 def renew(connection: sa.Connection, keys: PeriodKeys, person: str, folded: str, now: float) -> bool:

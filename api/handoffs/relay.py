@@ -89,8 +89,8 @@ class SendState(StrEnum):
 
 
 Courtesy = Literal[
-    "counsellor_joined", "counsellor_away", "talk_closed", "nobody_yet", "counsellor_changed", "colleague_takes_on",
-    "supervisor_joined",
+    "counsellor_joined", "counsellor_away", "talk_closed", "talk_closed_asked", "nobody_yet", "counsellor_changed",
+    "colleague_takes_on", "supervisor_joined",
 ]
 """What the program says around a talk: names of texts (``scripts/texts/``)."""
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api.audit import trail
-from api.handoffs import presence
+from api.handoffs import plan, presence
 from api.handoffs.tables import (
     BANDS,
     KNOWN_REASONS,
@@ -387,6 +387,7 @@ def move(
         return None
     if after in ("closed", "left", "withdrawn"):
         destroy_address(connection, ticket.id)
+        plan.forget(connection, ticket.id)
     owner = values.get("owner", ticket.owner)
     presence.follow(
         connection, ticket.id, talk=after == "claimed", owner=owner, changed_hands=owner != ticket.owner,

@@ -8,10 +8,13 @@ import api.conversations.optouts
 import api.conversations.owed
 import api.conversations.safewords
 import api.conversations.tombstones
+import api.handoffs.alerts
 import api.handoffs.bands
 import api.handoffs.blocks
+import api.handoffs.plan
 import api.handoffs.presence
 import api.handoffs.tables
+import api.handoffs.wrapup
 import api.staff.tables  # noqa: F401 - each module declares its tables on the metadata
 from api.database import metadata
 

@@ -23,7 +23,15 @@ from api.scripts.required import EMERGENCY_FIRST, NEUTRAL_TEXTS
 from api.scripts.screening import question_wordings
 from api.scripts.segments import BODY_LIMIT, count_segments, utf16_units
 from api.scripts.shape import did_you_mean, nearest
-from api.scripts.texts import NUMBER_PLACEHOLDERS, PLACEHOLDER, PLACEHOLDERS, Text, Wording
+from api.scripts.texts import (
+    COUNSELLOR_BLANKS,
+    COUNSELLOR_PREFIX,
+    NUMBER_PLACEHOLDERS,
+    PLACEHOLDER,
+    PLACEHOLDERS,
+    Text,
+    Wording,
+)
 from api.scripts.tree import Node, Problem, Severity
 from api.scripts.words import (
     contains_arabic,
@@ -230,6 +238,8 @@ def _neutral_declared(draft: Draft) -> Iterator[Breach]:
 def _known_placeholders(draft: Draft) -> Iterator[Breach]:
     for said in _said(draft):
         for match in PLACEHOLDER.finditer(said.words):
+            if said.owner.startswith(COUNSELLOR_PREFIX) and match[1] in COUNSELLOR_BLANKS:
+                continue  # filled in by hand before it is sent (api/handoffs/aids.py)
             if match[1] not in PLACEHOLDERS:
                 near = did_you_mean(match[1], PLACEHOLDERS)
                 yield said.breach(f"has the placeholder {{{match[1]}}}, which nobody fills{near}", match.start())

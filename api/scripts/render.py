@@ -93,8 +93,14 @@ def render(release: Release, name: str, values: Mapping[str, str], who: Audience
     return render_with_codes(release, name, values, who).body
 
 
-def render_with_codes(release: Release, name: str, values: Mapping[str, str], who: Audience) -> Rendered:
-    """The words of a text for a person, and codes (no content) for the log of anything that was missing."""
+def render_with_codes(
+    release: Release, name: str, values: Mapping[str, str], who: Audience, *, show_missing: bool = False
+) -> Rendered:
+    """The words of a text for a person, and codes (no content) for the log of anything that was missing.
+
+    Args:
+        show_missing: leave what nobody filled standing in its braces, for a counsellor to see before it is sent.
+    """
     codes: list[str] = []
     template = _pick(release, name, who, codes)
     if template is None:
@@ -102,7 +108,7 @@ def render_with_codes(release: Release, name: str, values: Mapping[str, str], wh
         template = _pick(release, FALLBACK_TEXT, who, [])
         if template is None:
             return Rendered(_FALLBACK.get(who.variant, _FALLBACK["msa"]), tuple(codes))
-    body = _fill(release, template, values, who, codes)
+    body = _fill(release, template, values, who, codes, show_missing)
     if not body:
         codes.append("empty_text")
         body = _FALLBACK.get(who.variant, _FALLBACK["msa"])
@@ -158,7 +164,9 @@ def _of_variant(wordings: Mapping[Variant, Template], variant: Variant) -> Templ
     return wordings[variant if variant in VARIANTS else "msa"]
 
 
-def _fill(release: Release, template: Template, values: Mapping[str, str], who: Audience, codes: list[str]) -> str:
+def _fill(
+    release: Release, template: Template, values: Mapping[str, str], who: Audience, codes: list[str], show_missing: bool = False
+) -> str:
     if not template.holes:
         return template.pieces[0]
     told: Told | None = None
@@ -171,6 +179,7 @@ def _fill(release: Release, template: Template, values: Mapping[str, str], who: 
             filling = _duty(release, who, codes) if hole == "duty" else _value(release, hole, values, who)
         if not filling:
             codes.append(f"no_{hole}")
+            filling = f"{{{hole}}}" if show_missing else ""
         parts += (filling, literal)
     return "".join(parts).strip()
 

@@ -55,6 +55,12 @@ def count_segments(body: str) -> Segments:
     return Segments(encoding, units, _pack(sizes, room))
 
 
+def room_for(text: str, parts: int) -> int:
+    """How many units of this text's encoding this many SMS parts hold."""
+    alone, room = _ROOM["GSM-7" if GSM.issuperset(text) else "UCS-2"]
+    return alone if parts <= 1 else parts * room
+
+
 def estimate_cost(segments: Segments, price_per_part: Decimal) -> Decimal:
     """What the body costs at a price a part: an estimate, since the price in channels.yml is one."""
     return segments.parts * price_per_part

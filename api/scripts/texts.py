@@ -16,6 +16,10 @@ Form = Literal["main", "sms", "no_numbers"]
 FORMS: Final[tuple[Form, ...]] = ("main", "sms", "no_numbers")
 
 PLACEHOLDERS: Final = ("emergency", "numbers", "child_line", "duty", "safe_word", "question")
+COUNSELLOR_BLANKS: Final = ("name", "time")
+"""What a counsellor fills in by hand: only in texts offered to counsellors, and nothing is sent before it is done."""
+COUNSELLOR_PREFIX: Final = "reply_"
+"""Texts of such a name are put into a counsellor's writing box; the program says none of them by itself."""
 NUMBER_PLACEHOLDERS: Final = frozenset({"emergency", "numbers", "child_line"})
 PLACEHOLDER = re.compile(r"\{([^{}\n]*)\}")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")

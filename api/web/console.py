@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from redis.exceptions import RedisError
 
 from api.database import DatabaseUnavailable
-from api.handoffs import queue
+from api.handoffs import claims, plan, queue
+from api.handoffs.aids import CannedReply, known_of
 from api.handoffs.bands import LOWER_REASONS, RAISE_REASONS
 from api.handoffs.blocks import REASONS as BLOCK_REASONS
 from api.handoffs.relay import LONGEST_MESSAGE
 from api.handoffs.tables import BANDS, OUTCOMES
+from api.handoffs.tickets import Ticket
+from api.handoffs.wrapup import DONE
+from api.scripts.segments import BODY_LIMIT, room_for
 from api.staff.accounts import Staff
-from api.v1 import Deps, sessions_of, who_is
+from api.v1 import Deps, seen, sessions_of, who_is
 from api.web.assets import answer, read_assets
-from api.web.words import Words
+from api.web.words import Words, in_words
 
 _HERE = Path(__file__).parent
 
@@ -49,6 +55,8 @@ _SPOKEN_BY_SCRIPT = (
     "problem_refused", "problem_too-soon", "problem_stale-epoch", "problem_not-yours", "problem_wrong-state",
     "problem_not-invited", "problem_not-proposed", "problem_same-person", "problem_invalid", "problem_not-found", "now_with",
     "problem_store-away", "problem_other", "title", "bell_on", "bell_off", "bell_notice",
+    "aids_away", "in_the_box", "blank_left", "numbers_refused", "links_refused",
+    "split_too_many", "not_sent_rest",
 )
 
 
@@ -84,7 +92,7 @@ def build_console(deps: Deps) -> APIRouter:
         spoken = {code: words(code) for code in _SPOKEN_BY_SCRIPT}
         return page(
             "console.html", words, member=member, groups=_groups(rows, member), now=deps.clock(),
-            spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, longest=LONGEST_MESSAGE,
+            spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, done=DONE, longest=LONGEST_MESSAGE,
             supervises=member.role == "supervisor", bands=BANDS, raise_reasons=RAISE_REASONS,
             lower_reasons=LOWER_REASONS, block_reasons=BLOCK_REASONS,
         )
@@ -107,11 +115,51 @@ def build_console(deps: Deps) -> APIRouter:
             return PlainTextResponse("", 503, headers={**HEADERS, "Retry-After": "2"})
         return page("console_queue.html", Words(lang), groups=groups, now=deps.clock(), supervises=member.role == "supervisor")
 
+    @router.get("/aids/{ticket_id}")
+    async def aids_of_talk(ticket_id: str, request: Request, lang: str = "ar") -> Response:
+        """The working aids of one talk, for its owner. Fetched by the page itself, like the queue."""
+        now, aids = deps.clock(), deps.aids
+        try:
+            member = await who_is(deps, sessions, request, touch=False)
+            if member is None or not member.talks:
+                return PlainTextResponse("", 401, headers=HEADERS)
+
+            def ask(connection: sa.Connection) -> tuple[Ticket, frozenset[str]]:
+                seen(connection, ticket_id, member)
+                return claims.owned(connection, ticket_id, staff=member.id, epoch=None), plan.talked_about(connection, ticket_id)
+
+            ticket, talked = await deps.database.read(ask)
+        except (claims.NoSuchTicket, claims.NotYours):
+            return PlainTextResponse("", 404, headers=HEADERS)
+        except (RedisError, DatabaseUnavailable):
+            return PlainTextResponse("", 503, headers={**HEADERS, "Retry-After": "2"})
+        if aids is None:
+            return Response(status_code=204, headers=HEADERS)
+        words, channel = Words(lang), aids.channel(ticket)
+        by_sms = ticket.channel == "sms"
+        return page(
+            "console_aids.html", words, ticket=ticket, known=known_of(ticket.reasons), channel=channel,
+            whole=min(BODY_LIMIT, room_for("ا", channel.segment_budget)) if by_sms else BODY_LIMIT,
+            replies=[(reply.code, words(reply.code) if in_words(reply.code) else reply.body.split("\n", 1)[0],
+                      _blanks_in_words(reply, words)) for reply in aids.replies(ticket, now)],
+            steps=[(heading, list(steps)) for heading, steps in groupby(aids.plan(ticket, now), lambda step: step.heading)],
+            talked=talked,
+        )
+
     @router.get("/static/{name}")
     async def static_file(name: str, request: Request) -> Response:
         return answer(request, assets.get(name), HEADERS)
 
     return router
+
+
+def _blanks_in_words(reply: CannedReply, words: Words) -> str:
+    """A reply as it goes into the box: what the counsellor is to fill in is named in the console's language."""
+    body = reply.body
+    for blank in reply.blanks:
+        name = f"blank_{blank[1:-1]}"
+        body = body.replace(blank, f"{{{words(name)}}}" if in_words(name) else blank)
+    return body
 
 
 def _groups(rows: Sequence[queue.QueueRow], member: Staff) -> list[tuple[str, list[dict[str, Any]]]]:

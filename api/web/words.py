@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from api.web.words_aids import AIDS
+
 LANGUAGES = ("ar", "en")
 
 _WORDS: Mapping[str, tuple[str, str]] = {
+    **AIDS,
     # the page
     "title": ("همس", "Hams"),
     "sign_in": ("تسجيل الدخول", "Sign in"),

@@ -21,7 +21,7 @@ from api.conversations.keys import quarter_of
 from api.conversations.optouts import has_opted_out
 from api.conversations.store import StoreUnavailable
 from api.database import Database, DatabaseUnavailable
-from api.handoffs import claims
+from api.handoffs import claims, wrapup
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import MOST_WAITING
 from api.handoffs.tickets import OpenHandoff, Ticket, note_answered, note_introduced, open_handoff
@@ -1089,3 +1089,170 @@ async def test_a_store_that_fails_when_a_message_is_only_to_be_ticked_off_harms_
 
     monkeypatch.setattr(rig.store, "finish", away)
     assert await rig.say("الو") == "quiet"
+
+
+# --- the one question after a talk ------------------------------------------------------------------------------------
+
+
+async def asked_after(rig: Rig) -> None:
+    """A talk with a counsellor that has just been closed with the question, which went out."""
+    await rig.to_the_talk()
+    ticket = await claimed(rig)
+    await rig.say("شكرا الكم على كل شي")
+
+    def end(c: sa.Connection) -> None:
+        claims.close(c, ticket.id, staff="counsellor-1", outcome="helped", now=rig.clock())
+        wrapup.ask(c, wrapup.Asked(PERSON, "whatsapp", ticket.generation, "JO"), rig.clock())
+
+    await rig.database.write(end)
+    rig.provider.sent.clear()
+    rig.engine.asked.clear()
+
+
+async def counted(rig: Rig) -> int:
+    return await rig.database.read(lambda c: c.execute(sa.select(sa.func.coalesce(sa.func.sum(wrapup.answers.c.times), 0))).scalar_one())
+
+
+async def test_the_first_message_after_the_talk_may_answer_the_question(rig: Rig) -> None:
+    await asked_after(rig)
+    await rig.wait(8 * 60)
+    assert await rig.say("1") == "answered"
+    assert rig.provider.bodies == [words_of("asked_thanks")] and rig.engine.asked == []
+    assert await counted(rig) == 1
+    await rig.say("1")
+    assert len(rig.engine.asked) == 1 and await counted(rig) == 1, "once; then a 1 is whatever it is"
+
+
+async def test_who_writes_something_else_after_the_talk_is_asked_nothing_any_more(rig: Rig) -> None:
+    await asked_after(rig)
+    await rig.say("طيب")
+    await rig.say("1")
+    assert await counted(rig) == 0 and len(rig.engine.asked) == 2
+
+
+async def test_after_an_exit_the_question_is_forgotten_and_the_opening_is_a_strangers(rig: Rig) -> None:
+    await asked_after(rig)
+    assert await rig.say("0") == "exit"
+    await rig.wait(11)
+    await rig.say("1")
+    assert rig.provider.bodies == [words_of("opening")] and await counted(rig) == 0
+
+
+async def test_danger_is_no_answer_and_late_answers_meet_the_opening(rig: Rig) -> None:
+    await asked_after(rig)
+    await rig.wait(wrapup.ASKED_SECONDS + 1)
+    await rig.say("2")
+    assert len(rig.engine.asked) == 1 and rig.engine.asked[0][0] is None and await counted(rig) == 0
+
+
+# --- duress words -----------------------------------------------------------------------------------------------------
+
+
+async def duress_words(rig: Rig, **agreed: str) -> str:
+    """Words that were set up for this person by a counsellor."""
+    made = await rig.database.write(lambda c: safewords.make(
+        c, rig.keys, PERSON, {"variant": "lev", "place": "JO-AM"} | agreed, rig.clock(), safewords.words_alone, 0, duress=True,
+    ))
+    return made.words
+
+
+async def test_duress_words_are_met_with_silence_and_ring_a_p0_nobody_may_answer(rig: Rig) -> None:
+    words = await duress_words(rig)
+    await rig.to_the_talk()
+    asked = len(rig.engine.asked)
+    assert await rig.say(f"{words}.") == "exit"
+    assert rig.provider.sent == [] and len(rig.engine.asked) == asked
+    assert await rig.store.load(PERSON, "whatsapp") is None, "everything an exit wipes"
+    (ticket,) = await rig.tickets()
+    assert (ticket.state, ticket.priority, ticket.reasons, ticket.owner) == ("left", "P0", ("duress",), None)
+    assert ticket.reply_address is None and (ticket.variant, ticket.place) == ("lev", "JO-AM")
+    assert ticket.ladder_due is not None, "it climbs until somebody looks"
+
+
+@pytest.mark.parametrize("before", ["stranger", "queue", "live talk", "flood"])
+async def test_duress_words_work_in_every_state(before: str, rig: Rig) -> None:
+    words = await duress_words(rig)
+    if before == "queue":
+        await rig.to_the_talk()
+        rig.engine.outcomes = [turn("high_offer", commands=[handoff("HIGH")])]
+        await rig.say("جوزي بيضربني")
+    elif before == "live talk":
+        await rig.to_the_talk()
+        await claimed(rig, "ELEVATED")
+    elif before == "flood":
+        for n in range(30):
+            await rig.say(f"سطر {n}")
+    rig.provider.sent.clear()
+    assert await rig.say(words) == "exit"
+    (ticket,) = await rig.tickets()
+    assert (ticket.state, ticket.band, ticket.owner) == ("left", "RED", None) and "duress" in ticket.reasons
+    assert ticket.ladder_due is not None and ticket.reply_address is None
+    await rig.wait(1)
+    assert await rig.say("مرحبا") == "quiet"
+    await rig.wait(11)
+    await rig.say("مرحبا")
+    assert rig.provider.bodies == [words_of("opening")], "a stranger's opening, byte for byte"
+
+
+async def test_a_replayed_duress_message_rings_once(rig: Rig) -> None:
+    message = rig.message(await duress_words(rig))
+    await rig.line.receive(message)
+    assert await rig.line.receive(message) == "duplicate"
+    assert len(await rig.tickets()) == 1
+
+
+async def test_duress_that_died_before_it_was_written_down_rings_when_it_is_delivered_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message, real = rig.message(await duress_words(rig)), rig.line._try_write
+
+    async def dies(*_: Any, **__: Any) -> Any:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(rig.line, "_try_write", dies)
+    with pytest.raises(asyncio.CancelledError):
+        await rig.line.receive(message)
+    assert await rig.tickets() == []
+    monkeypatch.setattr(rig.line, "_try_write", real)
+    await rig.line.receive(message)
+    (ticket,) = await rig.tickets()
+    assert (ticket.state, ticket.reasons) == ("left", ("duress",))
+
+
+async def test_with_the_database_away_it_is_silent_and_rings_when_it_is_back(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.inbound._AGAIN_S", (0.05,))
+    words, broken = await duress_words(rig), Broken(rig.database)
+    await rig.to_the_talk()
+    rig.deps.database = broken  # type: ignore[assignment]
+    assert await rig.say(words) == "exit"
+    assert rig.provider.sent == []
+    broken.away = False
+
+    async def rung() -> bool:
+        return [ticket.reasons for ticket in await rig.tickets()] == [("duress",)]
+
+    await until(rung)
+
+
+async def test_two_plain_words_that_are_nobodys_are_an_ordinary_message(rig: Rig) -> None:
+    first, second = safewords.word_lists()
+    await rig.to_the_talk()
+    rig.engine.outcomes = [turn("menu")]
+    assert await rig.say(f"{first[0]} {second[0]}") == "answered"
+    assert await rig.tickets() == []
+
+
+async def test_the_safe_words_still_bring_the_talk_back_beside_duress_words(rig: Rig) -> None:
+    await duress_words(rig)
+    made = await rig.database.write(
+        lambda c: safewords.make(c, rig.keys, PERSON, {"variant": "gulf"}, rig.clock(), safewords.words_alone, 0)
+    )
+    assert await rig.say(made.words) == "answered"
+    assert rig.engine.asked[-1][2]["safe_word"] is True and await rig.tickets() == []
+
+
+async def test_an_exit_stays_an_exit_whatever_words_were_set_up(rig: Rig) -> None:
+    await duress_words(rig)
+    await rig.to_the_talk()
+    assert await rig.say("0") == "exit"
+    assert await rig.tickets() == []

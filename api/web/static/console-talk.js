@@ -1,4 +1,5 @@
 // One live talk: the words are in this page's memory and nowhere else; they go when the talk or the page does.
+import { Aids } from "./console-aids.js";
 import { call } from "./console-api.js";
 
 // safety.md: a bare 0 or x exits everywhere, so a counsellor is warned before asking for such an answer.
@@ -18,6 +19,7 @@ export class Talk {
     this.write = this.element.querySelector(".write");
     this.box = this.write.elements.text;
     this.warning = this.element.querySelector(".exit-warning");
+    this.aids = new Aids(this);
     this.listen();
     this.refresh(card);
   }
@@ -25,6 +27,9 @@ export class Talk {
   // The card in the queue is the truth about who owns this and under which epoch.
   refresh(card) {
     const facts = this.element.querySelector(".talk-facts");
+    const known = card.querySelector(".where").textContent + card.querySelector(".chips").textContent;
+    if (known !== this.known) this.aids.stale();
+    this.known = known;
     facts.replaceChildren(...[".card-top", ".where", ".chips"].map((part) => card.querySelector(part).cloneNode(true)));
     const epoch = Number(card.dataset.epoch);
     const changed = epoch !== this.epoch;
@@ -50,6 +55,7 @@ export class Talk {
   show() {
     this.element.hidden = false;
     this.settle();
+    this.aids.show();
     this.list.scrollTop = this.list.scrollHeight;
     if (!this.over && matchMedia("(min-width: 60rem)").matches) this.box.focus();
   }
@@ -104,6 +110,7 @@ export class Talk {
 
   end(words) {
     this.over = true;
+    this.aids.end();
     this.owed = [];
     this.box.value = "";
     this.list.replaceChildren();
@@ -129,27 +136,38 @@ export class Talk {
     return item;
   }
 
-  send() {
+  async send() {
     const text = this.box.value.trim();
     if (!text) return;
-    if (text.length > this.longest) {
+    const parts = await this.aids.parts(text); // shown before sending where they are several
+    if (!parts || this.over) return;
+    if (parts.some((part) => part.length > this.longest)) {
       this.warning.textContent = this.words.too_long;
       this.warning.hidden = false;
       return;
     }
     this.box.value = "";
     this.look();
-    const item = this.add("ours", text, this.words.state_sending);
+    const items = parts.map((part) => this.add("ours", part, this.words.state_sending));
     // One after the other: what is written first arrives first.
     this.sending = this.sending.then(async () => {
-      if (this.over) return;
-      const { ok, code, body } = await call("POST", `handoffs/${this.id}/messages`, { text, epoch: this.epoch });
-      const state = ok ? body.state : "failed";
-      item.classList.add(state);
-      item.querySelector("small").textContent = this.words[`state_${state}`] ?? state;
-      if (!ok) this.onNotice(code);
-      // Somebody joined in that instant: the words are not lost, to be sent again by whoever sees that.
-      if (code === "stale-epoch" && !this.over && !this.box.value) this.box.value = text;
+      for (const [at, part] of parts.entries()) {
+        if (this.over) return;
+        const { ok, code, body } = await call("POST", `handoffs/${this.id}/messages`, { text: part, epoch: this.epoch });
+        const state = ok ? body.state : "failed";
+        items[at].classList.add(state);
+        items[at].querySelector("small").textContent = this.words[`state_${state}`] ?? state;
+        if (!ok) this.onNotice(code);
+        if (ok && state !== "failed" && state !== "refused") continue;
+        // Somebody joined in that instant: the words are not lost, to be sent again by whoever sees that.
+        if (code === "stale-epoch" && !this.over && !this.box.value) this.box.value = parts.slice(at).join(" ");
+        // A text with a hole in it says something else: what comes after is not sent.
+        for (const item of items.slice(at + 1)) {
+          item.classList.add("failed");
+          item.querySelector("small").textContent = this.words.not_sent_rest;
+        }
+        return;
+      }
     });
   }
 
@@ -157,6 +175,11 @@ export class Talk {
     const risky = COULD_EXIT.test(this.box.value);
     this.warning.textContent = risky ? this.words.exit_warning : "";
     this.warning.hidden = !risky;
+    this.aids.look();
+  }
+
+  wrapUp() {
+    this.element.querySelector(".close")?.elements.outcome.focus();
   }
 
   listen() {
@@ -171,9 +194,23 @@ export class Talk {
         this.send();
       }
     });
-    this.element.querySelector(".close").addEventListener("submit", (event) => {
+    const close = this.element.querySelector(".close");
+    const wrapUp = close.querySelector(".wrap-up");
+    close.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.act("close", { outcome: event.target.elements.outcome.value });
+      const done = [...close.querySelectorAll("[name=done]:checked")].map((box) => box.value);
+      this.act("close", { outcome: close.elements.outcome.value, done, ask: close.elements.ask.checked });
+    });
+    close.addEventListener("change", () => (wrapUp.hidden = !close.elements.outcome.value));
+    close.addEventListener("focusout", (event) => {
+      if (event.relatedTarget && !close.contains(event.relatedTarget)) wrapUp.hidden = true;
+    });
+    close.addEventListener("focusin", () => (wrapUp.hidden = !close.elements.outcome.value));
+    close.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.preventDefault();
+      wrapUp.hidden = true;
+      this.box.focus();
     });
     this.element.querySelector(".transfer").addEventListener("submit", (event) => {
       event.preventDefault();

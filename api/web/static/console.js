@@ -2,6 +2,7 @@
 import { call, leave } from "./console-api.js";
 import { Bell } from "./console-bell.js";
 import { handsInTalk, handsOnCards, keepHands, raiseByKey } from "./console-hands.js";
+import { Keys } from "./console-keys.js";
 import { Live } from "./console-live.js";
 import { Talk } from "./console-talk.js";
 
@@ -243,6 +244,14 @@ function tick() {
     until.classList.toggle("late", left < 3600000);
   }
 }
+
+new Keys({
+  queue,
+  talk: () => [...talks.values()].find((talk) => !talk.element.hidden),
+  back: () => open(null),
+  help: document.getElementById("keys"),
+  opener: document.getElementById("keys-open"),
+});
 
 settle();
 setInterval(tick, 1000);

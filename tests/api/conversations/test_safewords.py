@@ -160,3 +160,71 @@ def test_every_word_can_be_picked() -> None:
     words = tuple("abc")
     picked = {safewords._pick(words, lambda length, at=at: at.to_bytes(length)) for at in range(3)}  # type: ignore[misc]
     assert picked == set(words)
+
+
+# -- duress ------------------------------------------------------------------------------------------------------------
+
+
+async def set_up(database: Database, keys: PeriodKeys, *, talk: int = 1, now: float = MAY) -> str:
+    made = await database.write(
+        lambda c: safewords.make(c, keys, "p1", AGREED, now, safewords.words_alone, talk, duress=True)
+    )
+    return made.words
+
+
+async def test_duress_words_are_duress_words_and_safe_words_are_not(database: Database, keys: PeriodKeys) -> None:
+    duress, safe = await set_up(database, keys), await make(database, keys)
+
+    async def ask(words: str, person: str = "p1") -> tuple[object, object]:
+        folded = safewords.words_alone(words)
+        return await database.read(lambda c: (
+            safewords.recognise(c, keys, person, folded, MAY), safewords.recognise_duress(c, keys, person, folded, MAY),
+        ))
+
+    assert await ask(duress) == (None, AGREED)
+    assert await ask(safe) == (AGREED, None)
+    assert await ask(duress, "p2") == (None, None)
+
+
+async def test_asking_for_safe_words_again_and_again_takes_no_duress_words_away(database: Database, keys: PeriodKeys) -> None:
+    duress = safewords.words_alone(await set_up(database, keys))
+    for talk in range(1, 12):
+        await make(database, keys, MAY + talk, talk=talk)
+    assert await database.read(lambda c: safewords.recognise_duress(c, keys, "p1", duress, MAY)) == AGREED
+
+
+async def test_the_table_does_not_tell_one_kind_from_the_other(database: Database, keys: PeriodKeys) -> None:
+    await set_up(database, keys)
+    await make(database, keys)
+    rows = await database.read(lambda c: c.execute(sa.select(safewords.safe_words)).all())
+    assert len(rows) == 2 and len({len(row.record) for row in rows}) == 1
+
+
+async def test_the_same_two_words_are_never_made_twice_for_a_number(
+    database: Database, keys: PeriodKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = iter([0, 0, 0, 0, 1, 0])  # places in the lists; the second pair is the first again
+    monkeypatch.setattr(safewords, "_pick", lambda words, _: words[next(turns)])
+    duress = await set_up(database, keys)
+    safe = await database.write(lambda c: safewords.make(c, keys, "p1", AGREED, MAY, safewords.words_alone, 1))
+    first, second = word_lists()
+    assert (duress, safe.words) == (f"{first[0]} {second[0]}", f"{first[1]} {second[0]}")
+
+
+def test_only_a_message_made_like_our_words_is_looked_up() -> None:
+    first, second = word_lists()
+    for words in (f"{first[0]} {second[0]}", f" {first[-1]}، {second[-1]}. ", f"{first[3]}\n{second[5]}"):
+        assert safewords.could_be(safewords.words_alone(words)), words
+    for words in ("", first[0], f"{second[0]} {first[0]}", f"{first[0]} {second[0]} {first[0]}", "مرحبا كيفك", "0", "help me"):
+        assert not safewords.could_be(safewords.words_alone(words)), words
+
+
+def test_no_pair_of_ours_is_an_exit_or_danger() -> None:
+    from safety.danger import find_danger
+    from safety.exit import is_exit
+    from tests.fixtures_line import shipped_release
+
+    release = shipped_release()
+    first, second = word_lists()
+    for one, two in [*zip(first, second, strict=False), *zip(first, reversed(second), strict=False)]:
+        assert not is_exit(f"{one} {two}", release.exits) and find_danger(f"{one} {two}", release.danger) is None
