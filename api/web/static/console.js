@@ -59,6 +59,7 @@ document.addEventListener("keydown", (event) => {
   for (const menu of pane.querySelectorAll(".menu[open]")) {
     menu.open = false;
     menu.querySelector("summary").focus();
+    event.preventDefault(); // and nothing else closes with it
   }
 });
 
@@ -91,8 +92,8 @@ function redraw(html) {
   const scrolled = queue.scrollTop;
   queue.replaceChildren(new DOMParser().parseFromString(html, "text/html").querySelector(".groups"));
   queue.scrollTop = scrolled;
-  if (focused) card(focused)?.querySelector("button")?.focus();
   settle();
+  if (focused) card(focused)?.querySelector("button")?.focus(); // once it is enabled: before, it takes no focus
 }
 
 const card = (id) => queue.querySelector(`.card[data-id="${CSS.escape(id)}"]`);
