@@ -43,7 +43,6 @@ export class Keys {
 
   escape(typing) {
     const talk = this.talk();
-    if (document.querySelector("details[open].menu")) return false; // it closes itself
     if (!talk || talk.aids.closeOne()) return Boolean(talk);
     const card = this.queue.querySelector(`.card[data-id="${CSS.escape(talk.id)}"] button[data-act]`);
     // Out of the box first: what is written stays, and the next Escape leaves the talk.

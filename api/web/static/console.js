@@ -62,6 +62,7 @@ document.addEventListener("keydown", (event) => {
   for (const menu of pane.querySelectorAll(".menu[open]")) {
     menu.open = false;
     menu.querySelector("summary").focus();
+    event.preventDefault(); // and nothing else closes with it
   }
 });
 
@@ -95,8 +96,8 @@ function redraw(html) {
   const restore = keepHands(queue);
   queue.replaceChildren(new DOMParser().parseFromString(html, "text/html").querySelector(".groups"));
   queue.scrollTop = scrolled;
-  if (focused) card(focused)?.querySelector("button")?.focus();
   settle();
+  if (focused) card(focused)?.querySelector("button:not([hidden])")?.focus(); // once it is enabled: before, it takes no focus
   restore();
 }
 

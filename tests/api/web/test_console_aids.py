@@ -259,6 +259,24 @@ class TestInABrowser:
             await page.keyboard.press("Escape")
             assert await page.locator(BOX).count() == 0, "the second Escape leaves the talk"
 
+    async def test_a_queue_that_changes_leaves_the_keyboard_where_it_is(self, console: Console) -> None:
+        ticket = await console.flag(band="RED")
+        async with in_a_browser(console) as (page, address):
+            await sign_in(page, address, console)
+            await page.wait_for_selector(".card button:enabled")
+            await page.keyboard.press("j")
+            await console.flag(band="HIGH", person="b" * 32)
+            await page.locator(".card").nth(1).wait_for()
+            assert await page.evaluate("document.activeElement.closest('.card')?.dataset.id") == ticket.id
+
+    async def test_escape_closes_one_thing_at_a_time(self, console: Console) -> None:
+        async with in_a_browser(console) as (page, address):
+            await claimed(console, page, address)
+            await page.locator(".talk:not([hidden]) .menu summary").click()
+            await page.keyboard.press("Escape")
+            assert await page.locator(".menu[open]").count() == 0
+            assert await page.is_visible(BOX), "the talk is still there"
+
     async def test_the_list_of_keys_opens_and_closes_and_none_works_behind_it(self, console: Console) -> None:
         await console.flag(band="RED")
         async with in_a_browser(console) as (page, address):
