@@ -206,7 +206,7 @@ class Hub:
                 await self._show_words(seat, seat.ring.pop())
             if seat.queue_changed:
                 seat.queue_changed = False
-                snapshot = await self._snapshot(seat.staff.desks)
+                snapshot = await self._snapshot(seat.staff.scope)
                 if snapshot != seat.shown:
                     seat.shown = snapshot
                     await _send(seat, snapshot)

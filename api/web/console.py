@@ -70,7 +70,7 @@ def build_console(deps: Deps) -> APIRouter:
         return HTMLResponse(html, headers=HEADERS)
 
     async def rows_for(member: Staff) -> Sequence[queue.QueueRow]:
-        return await deps.database.read(lambda connection: queue.waiting(connection, member.desks))
+        return await deps.database.read(lambda connection: queue.waiting(connection, member.scope))
 
     @router.get("")
     @router.get("/")
