@@ -7,7 +7,7 @@ it changed (and every few seconds when there is no socket). Words of a talk are 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ from api.database import DatabaseUnavailable
 from api.handoffs import queue
 from api.handoffs.relay import LONGEST_MESSAGE
 from api.handoffs.tables import OUTCOMES
+from api.scripts.desks import desk_named
 from api.staff.accounts import Staff
 from api.v1 import Deps, sessions_of, who_is
+from api.v1_rota import may_set
+from api.web.rota import OnDuty, add_rota_page
 from api.web.words import Words
 
 _HERE = Path(__file__).parent
@@ -69,6 +72,9 @@ def build_console(deps: Deps) -> APIRouter:
         html = templates.get_template(name).render(words=words, other_language=other, **values)
         return HTMLResponse(html, headers=HEADERS)
 
+    add_rota_page(router, deps, sessions, page, HEADERS)
+    duty = OnDuty(deps)
+
     async def rows_for(member: Staff) -> Sequence[queue.QueueRow]:
         return await deps.database.read(lambda connection: queue.waiting(connection, member.scope))
 
@@ -79,6 +85,7 @@ def build_console(deps: Deps) -> APIRouter:
         try:
             member = await who_is(deps, sessions, request)
             rows = await rows_for(member) if member is not None and member.talks else ()
+            count = await duty.count()
         except (RedisError, DatabaseUnavailable):
             return PlainTextResponse(words("problem_store-away"), 503, headers={**HEADERS, "Retry-After": "2"})
         if member is None:
@@ -86,6 +93,7 @@ def build_console(deps: Deps) -> APIRouter:
         spoken = {code: words(code) for code in _SPOKEN_BY_SCRIPT}
         return page(
             "console.html", words, member=member, groups=_groups(rows, member), now=deps.clock(),
+            duty=count, desk_named=_desk_named(deps, words), may_set_rota=may_set(member),
             spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, longest=LONGEST_MESSAGE,
         )
 
@@ -102,10 +110,13 @@ def build_console(deps: Deps) -> APIRouter:
             member = await who_is(deps, sessions, request, touch=False)
             if member is None or not member.talks:
                 return PlainTextResponse("", 401, headers=HEADERS)
-            groups = _groups(await rows_for(member), member)
+            groups, count = _groups(await rows_for(member), member), await duty.count()
         except (RedisError, DatabaseUnavailable):
             return PlainTextResponse("", 503, headers={**HEADERS, "Retry-After": "2"})
-        return page("console_queue.html", Words(lang), groups=groups, now=deps.clock())
+        words = Words(lang)
+        return page(
+            "console_queue.html", words, groups=groups, now=deps.clock(), duty=count, desk_named=_desk_named(deps, words)
+        )
 
     @router.get("/static/{name}")
     async def static_file(name: str) -> Response:
@@ -116,6 +127,10 @@ def build_console(deps: Deps) -> APIRouter:
         return Response(content, media_type=kind, headers={**HEADERS, "Cache-Control": "no-cache"})
 
     return router
+
+
+def _desk_named(deps: Deps, words: Words) -> Callable[[str], str]:
+    return lambda code: desk_named(deps.desks(), code, words.language)
 
 
 def _groups(rows: Sequence[queue.QueueRow], member: Staff) -> list[tuple[str, list[dict[str, Any]]]]:
