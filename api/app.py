@@ -35,6 +35,7 @@ from api.engine import EngineClient
 from api.handoffs import queue
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.aids import Aids
+from api.handoffs.desk_watch import DeskWatch
 from api.handoffs.outside import Exits, Outside
 from api.handoffs.relay import Relay
 from api.handoffs.watch import LadderWatch, LeaseWatch
@@ -69,6 +70,7 @@ class Gateway:
     duties: Duties
     watch: LeaseWatch
     climbing: LadderWatch
+    standing_in: DeskWatch
     outside: Outside
     staff: v1.Deps
 
@@ -132,15 +134,17 @@ def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:
     )
     outside = Outside(exits, provider, eraser.keep, clock)
     climbing = LadderWatch(
-        database, outside, counsellors.tell, lambda: queue.announce(redis), clock, lambda: os.urandom(12).hex(),
+        database, outside, counsellors.tell, lambda: queue.announce(redis), clock, lambda: os.urandom(12).hex(), releases.desks,
     )
+    standing_in = DeskWatch(database, releases.desks, lambda: queue.announce(redis), clock)
     staff = v1.Deps(
         database=database, redis=redis, keyring=keyring, outbox=counsellors,
-        clock=clock, random_bytes=os.urandom, public_url=settings.public_url, demo=settings.demo,
+        clock=clock, random_bytes=os.urandom, public_url=settings.public_url, demo=settings.demo, desks=releases.desks,
         aids=Aids(releases, keys, settings.production),
     )
     return Gateway(
-        settings, clock, database, store, redis, engine, provider, releases, eraser, line, duties, watch, climbing, outside, staff
+        settings, clock, database, store, redis, engine, provider, releases, eraser, line, duties, watch, climbing, standing_in,
+        outside, staff,
     )
 
 
@@ -170,7 +174,7 @@ def application(gateway: Gateway) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(part.run()) for part in (gateway.watch, gateway.climbing, gateway.duties, gateway.eraser)]
+        tasks = [asyncio.create_task(part.run()) for part in _loops(gateway)]
         scrape = await _metrics_socket(settings.run) if settings.production else None
         try:
             with contextlib.suppress(Exception):  # the engine may still be starting: it asks for what it lacks
@@ -190,6 +194,11 @@ def application(gateway: Gateway) -> Starlette:
             gateway.database.close()
 
     return Starlette(routes=routes, lifespan=lifespan)
+
+
+def _loops(gateway: Gateway) -> tuple[LeaseWatch | LadderWatch | DeskWatch | Duties | Eraser, ...]:
+    """What runs beside the requests, each by itself: one that hangs or fails holds up no other."""
+    return gateway.watch, gateway.climbing, gateway.standing_in, gateway.duties, gateway.eraser
 
 
 async def _alive(_request: Request) -> Response:

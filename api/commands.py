@@ -7,14 +7,16 @@ after a crash asks for the same ids, and what was obeyed once is not obeyed twic
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from api.handoffs.desks import desk_for
 from api.handoffs.tables import KNOWN_REASONS, place_code
 from api.handoffs.tickets import OpenHandoff, Ticket, note_not_now, open_handoff, withdraw
 from api.observability.metrics import TICKETS
+from api.scripts.desks import Desks
 from api.scripts.numbers import VARIANTS
 
 
@@ -55,9 +57,12 @@ class Done:
 
 def carry_out(
     connection: sa.Connection, asker: Asker, commands: Sequence[Mapping[str, Any]], *, now: float,
-    new_id: Callable[[], str],
+    new_id: Callable[[], str], desks: Desks | None = None,
 ) -> Done:
     """Obey the commands of one turn, in order.
+
+    Args:
+        desks: those of the live release, among which the one is chosen where a new ticket waits.
 
     Raises:
         api.handoffs.tickets.NotATicket: a command is not made of known codes.
@@ -70,7 +75,11 @@ def carry_out(
     for command in commands:
         match command["kind"]:
             case "open_handoff":
-                opened.append(open_handoff(connection, _handoff(asker, command), new_id=new_id(), now=now))
+                wish = _handoff(asker, command)
+                desk = desk_for(
+                    connection, desks or {}, country=wish.country, place=wish.place, lane=wish.lane, now=now
+                )
+                opened.append(open_handoff(connection, replace(wish, desk=desk), new_id=new_id(), now=now))
                 TICKETS.labels(command["band"]).inc()
             case "withdraw_handoff":
                 withdrawn += withdraw(connection, asker.person, now=now, command_id=command["id"])

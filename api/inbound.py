@@ -626,11 +626,11 @@ class Line:
             place=record.place, variant=self._variant(record), language=record.language or "ar", sender=message.to,
             repeat_key=repeats, sealed_address=address,
         )
-        now = self._d.clock()
+        now, desks = self._d.clock(), self._d.releases.desks()
 
         def carried(wishes: Sequence[Mapping[str, Any]]) -> Awaitable[Done]:
             return self._d.database.write(
-                lambda c: carry_out(c, asker, wishes, now=now, new_id=self._d.new_id), _WRITTEN_WITHIN_S
+                lambda c: carry_out(c, asker, wishes, now=now, new_id=self._d.new_id, desks=desks), _WRITTEN_WITHIN_S
             )
 
         try:
@@ -669,7 +669,9 @@ class Line:
                 return
             try:
                 await self._d.database.write(
-                    lambda c: carry_out(c, asker, handoffs, now=self._d.clock(), new_id=self._d.new_id)
+                    lambda c: carry_out(
+                        c, asker, handoffs, now=self._d.clock(), new_id=self._d.new_id, desks=self._d.releases.desks()
+                    )
                 )
             except DatabaseUnavailable:
                 continue

@@ -40,14 +40,18 @@ from api.handoffs.tickets import (
     take_back_introduced,
 )
 from api.problems import Problem
+from api.scripts.desks import Desks
 from api.scripts.segments import utf16_units
 from api.staff.accounts import Staff, colleague, desk_is_staffed, find_staff, may_see
 from api.staff.passwords import Passwords, WeakPassword
+from api.staff.rotas import has_shifts
 from api.staff.sessions import IDLE_SECONDS, Sessions
 from api.staff.signin import Refused, SignIn, TooSoon
 from api.staff.tables import COUNTS
 from api.v1_aids import add_aids
 from api.v1_hands import Hands
+from api.v1_rota import install as install_rota
+from api.v1_rota import rota_routes
 from safety.message_text import MessageText
 
 LARGEST_BODY = 16 * 1024
@@ -74,6 +78,7 @@ class Deps:
         public_url: ``HAMS_PUBLIC_URL``; https decides the cookie, its origin may call the API.
         look_seconds: how often consoles look by themselves, for what a lost notice would hide.
         aids: replies, numbers and plan for counsellors; without a release there are none.
+        desks: those of the live release.
     """
 
     database: Database
@@ -88,6 +93,7 @@ class Deps:
     source_of: Callable[[HTTPConnection], str] = source_of
     look_seconds: float = LOOK_SECONDS
     aids: Aids | None = None
+    desks: Callable[[], Desks] = dict
 
 
 class Credentials(BaseModel):
@@ -170,6 +176,7 @@ class Handoff(BaseModel):
     language: str
     lane: str
     desk: str
+    called_desk: str
     state: str
     epoch: int
     owner: str | None
@@ -315,6 +322,7 @@ def build_v1(deps: Deps) -> FastAPI:
         separate_input_output_schemas=False, redirect_slashes=False,
     )
     problems.install(app)
+    install_rota(app)
     _translate(app)
     origins = allowed_origins(deps.public_url)
     app.add_middleware(Guard, origins=origins)
@@ -334,6 +342,8 @@ def build_v1(deps: Deps) -> FastAPI:
         if not member.talks:
             raise Problem("not-your-role")
         return member
+
+    app.include_router(rota_routes(deps, signed_in))
 
     async def open_session(response: Response, member: Staff) -> Me:
         token = await sessions.open(member.id, member.credentials)
@@ -417,7 +427,7 @@ def build_v1(deps: Deps) -> FastAPI:
 
     @app.get("/handoffs", response_model=Handoffs, summary="The queue, most urgent first", tags=["handoffs"])
     async def get_handoffs(member: Staff = Depends(talker)) -> dict[str, Any]:
-        rows = await deps.database.read(lambda connection: queue.waiting(connection, member.desks))
+        rows = await deps.database.read(lambda connection: queue.waiting(connection, member.scope))
         return {"handoffs": [queue.card(row) for row in rows]}
 
     @app.get("/handoffs/{ticket_id}", response_model=Handoff, summary="One person", tags=["handoffs"])
@@ -462,11 +472,11 @@ def build_v1(deps: Deps) -> FastAPI:
             ticket = find(connection, ticket_id)
             to_staff = None
             if body.to is not None:
-                other = colleague(connection, body.to, ticket.desk if ticket else "")
+                other = colleague(connection, body.to, *((ticket.desk, ticket.called_desk) if ticket else ("",)))
                 if other is None:
                     raise Problem("invalid", pointer="/to", detail="is nobody who can take this person")
                 to_staff = other.id
-            elif not desk_is_staffed(connection, body.desk or ""):
+            elif not (desk_is_staffed(connection, body.desk or "") or has_shifts(connection, body.desk or "")):
                 raise Problem("invalid", pointer="/desk", detail="is no desk where somebody works")
             return claims.transfer(
                 connection, ticket_id, staff=member.id, to_staff=to_staff, to_desk=body.desk, epoch=body.epoch, now=now
@@ -608,7 +618,7 @@ def _answering(code: str) -> Callable[[Request, Exception], Awaitable[Response]]
 def seen(connection: sa.Connection, ticket_id: str, member: Staff) -> Ticket:
     """Another desk's ticket is no ticket at all (threats.md: own desk only)."""
     ticket = find(connection, ticket_id) if _TICKET_ID.fullmatch(ticket_id) else None
-    if ticket is None or not may_see(member, ticket.desk):
+    if ticket is None or not may_see(member, ticket.desk, ticket.called_desk):
         raise claims.NoSuchTicket
     return ticket
 

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 import api.audit.trail
 import api.conversations.optouts
 import api.conversations.safewords
+import api.staff.rotas
 import api.staff.tables  # noqa: F401 - the tables are declared by being imported
 from api.channels.address import parse_address
 from api.channels.twilio import erasure

@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 
 import api.audit.trail
 import api.handoffs.tables
+import api.staff.rotas
 import api.staff.tables  # noqa: F401 - the tables are declared by being imported
 from api.conversations.sealing import Keyring
 from api.database import Database, metadata, sqlite_url

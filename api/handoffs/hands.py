@@ -142,7 +142,7 @@ def readable(connection: sa.Connection, ticket_id: str, member: Staff, epoch: in
         NoSuchTicket, NotYours, StaleEpoch: as named.
     """
     ticket = find(connection, ticket_id)
-    if ticket is None or not may_see(member, ticket.desk):
+    if ticket is None or not may_see(member, ticket.desk, ticket.called_desk):
         raise NoSuchTicket
     if ticket.owner != member.id and presence.kind_of(connection, ticket_id, member.id) is None:
         raise NotYours

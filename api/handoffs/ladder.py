@@ -16,8 +16,10 @@ import sqlalchemy as sa
 from api.audit import trail
 from api.handoffs import alerts
 from api.handoffs.alerts import Way
+from api.handoffs.desks import EVERYBODY, desk_to_call
 from api.handoffs.tables import tickets
 from api.handoffs.tickets import LADDER_SECONDS, Ticket, as_ticket
+from api.scripts.desks import Desks
 
 Calls = Literal["desk", "supervisor", "outside"]
 
@@ -55,18 +57,25 @@ def due(connection: sa.Connection, now: float, at_most: int = 100) -> tuple[Tick
 
 
 def climb(
-    connection: sa.Connection, ticket: Ticket, now: float, ways: Sequence[Way] = (), new_id: Callable[[], str] = str
+    connection: sa.Connection, ticket: Ticket, now: float, ways: Sequence[Way] = (), new_id: Callable[[], str] = str,
+    desks: Desks | None = None,
 ) -> Rung | None:
     """Take the next rung for a ticket as :func:`due` returned it; ``None`` if somebody came, or climbed, since.
 
-    The rung ``desk`` opens the ticket to every desk; ``outside`` owes a call by each of ``ways``, in the same transaction;
-    ``supervisor`` is seen on the card (``climbed``).
+    The rung ``desk`` calls the next desk where somebody is on duty, beside the one that has not answered, or every desk
+    where there is none; ``supervisor`` opens the ticket to every desk and is seen on the card (``climbed``); ``outside``
+    owes a call by each of ``ways``, in the same transaction.
+
+    Args:
+        desks: those of the release; without, there is no next desk but every desk.
     """
     rungs = RUNGS.get(ticket.priority, ())
     rung = rungs[min(ticket.ladder_step, len(rungs) - 1)] if rungs else None
     values: dict[str, object] = {"ladder_due": _next(rungs, ticket.ladder_step, now), "ladder_step": ticket.ladder_step + 1}
-    if rung is not None and rung.calls == "desk":
-        values["desk"] = ""
+    if rung is not None:
+        calls_next = rung.calls == "desk" and not ticket.called_desk  # who has been called already is not sent away
+        call = desk_to_call(connection, desks or {}, ticket, now) if calls_next else EVERYBODY
+        values |= {"called_desk": call} if call else {"desk": EVERYBODY, "called_desk": ""}
     done = connection.execute(
         tickets.update()
         .where(

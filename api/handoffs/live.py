@@ -232,7 +232,7 @@ class Hub:
                 await self._show_said(seat, *seat.said.pop(0))
             if seat.queue_changed:
                 seat.queue_changed = False
-                snapshot = await self._snapshot(seat.staff.desks)
+                snapshot = await self._snapshot(seat.staff.scope)
                 if snapshot != seat.shown:
                     seat.shown = snapshot
                     await _send(seat, snapshot)

@@ -45,7 +45,7 @@ class QueueRow:
 
 def waiting(connection: sa.Connection, desks: frozenset[str], *, limit: int = MOST_CARDS) -> tuple[QueueRow, ...]:
     """Everybody who is owned, and the most urgent of those who wait, for staff of these desks (none: all desks)."""
-    scope = sa.true() if not desks else tickets.c.desk.in_(["", *desks])
+    scope = sa.true() if not desks else sa.or_(tickets.c.desk.in_(["", *desks]), tickets.c.called_desk.in_(sorted(desks)))
     query = _rows().where(tickets.c.state.in_(VISIBLE_STATES), scope).order_by(*_most_urgent_first())
     owned = connection.execute(query.where(tickets.c.owner.is_not(None))).all()
     unowned = connection.execute(query.where(tickets.c.owner.is_(None)).limit(limit)).all()
@@ -66,7 +66,7 @@ def card(row: QueueRow) -> dict[str, Any]:
         "id": ticket.id, "band": ticket.band, "priority": ticket.priority, "reasons": list(ticket.reasons),
         "sets": list(ticket.sets), "country": ticket.country, "place": ticket.place, "channel": ticket.channel,
         "window_closes_at": None if window is None else moment(ticket.last_inbound_at + window),
-        "variant": ticket.variant, "language": ticket.language, "lane": ticket.lane, "desk": ticket.desk,
+        "variant": ticket.variant, "language": ticket.language, "lane": ticket.lane, "desk": ticket.desk, "called_desk": ticket.called_desk,
         "state": ticket.state, "epoch": ticket.epoch, "owner": row.owner_name,
         "waiting_since": moment(ticket.created_at), "flagged_at": moment(ticket.flagged_at),
         "acknowledged_at": moment(ticket.acknowledged_at), "repeat": row.repeat, "climbed": ticket.ladder_step, "again": ticket.again,

@@ -89,6 +89,7 @@ tickets = sa.Table(
     sa.Column("lease_until", sa.Double, nullable=True, comment="the owner's console answered; by the database's clock (leases.py)"),
     sa.Column("again", sa.Boolean, nullable=False, server_default=sa.false(), comment="was somebody's before: waits on top of the band"),
     sa.Column("desk", sa.String(32), nullable=False, comment="'' is everybody's"),
+    sa.Column("called_desk", sa.String(32), nullable=False, server_default="", comment="a desk that sees it besides; '' is none"),
     sa.Column("outcome", sa.String(24), nullable=True),
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("flagged_at", sa.Double, nullable=False, comment="when the present band was reached"),

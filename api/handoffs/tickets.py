@@ -94,7 +94,8 @@ def step(state: State, event: Event) -> State:
 class OpenHandoff:
     """The engine's wish, completed by the gateway: this person is to reach a counsellor.
 
-    ``reply_address`` is sealed before it comes here; ``desk`` is "" where no rota says otherwise.
+    ``reply_address`` is sealed before it comes here; ``desk`` is "" where no rota says otherwise, and counts for a new
+    ticket only: who waits already is never taken from anybody's sight by what they say next.
     """
 
     command_id: str
@@ -139,6 +140,7 @@ class Ticket:
     owner: str | None
     epoch: int
     desk: str
+    called_desk: str
     outcome: str | None
     created_at: float
     flagged_at: float
@@ -378,6 +380,8 @@ def move(
         NoSuchStep: the state does not allow the event.
     """
     after = step(ticket.state, event)
+    if event == "send_to_desk":
+        values = {"called_desk": "", **values}  # who was called for the old desk does not see what the new one is sent
     done = connection.execute(
         tickets.update()
         .where(tickets.c.id == ticket.id, tickets.c.epoch == ticket.epoch, tickets.c.state == ticket.state)
@@ -442,7 +446,7 @@ def _new(
         "country": command.country, "place": place_code(command.place), "band": command.band, "lane": command.lane,
         "sets": _sets(command.sets, known), "reasons": list(known_reasons(command.reasons, known)), "wish": command.wish,
         "call": command.call, "variant": command.variant, "language": command.language, "state": "queued",
-        "owner": None, "epoch": 1, "desk": command.desk, "outcome": None, "created_at": now, "flagged_at": now,
+        "owner": None, "epoch": 1, "desk": command.desk, "called_desk": "", "outcome": None, "created_at": now, "flagged_at": now,
         "acknowledged_at": None, "updated_at": now, "last_inbound_at": now, "left_at": None,
         "reply_address": command.reply_address, "sender": command.sender, "repeat_key": command.repeat_key,
         "introduced": False, "answered_at": None, "not_now": False, "lease_until": None, "again": False,
@@ -467,9 +471,15 @@ def _add(
         "reasons": list(known_reasons((*there.reasons, *command.reasons), known)),
         "place": place_code(command.place) or there.place, "variant": command.variant, "language": command.language,
         "generation": max(there.generation, command.generation), "updated_at": now,
-        "last_inbound_at": max(there.last_inbound_at, now), "desk": command.desk or there.desk,
+        "last_inbound_at": max(there.last_inbound_at, now),
         "sender": command.sender, "repeat_key": command.repeat_key,
     }
+    if there.state == "queued" and command.lane and not there.lane and command.desk and there.desk not in ("", command.desk):
+        # A child after all: the desk for it sees them too. Never instead: somebody may be about to take them.
+        if there.called_desk in ("", command.desk):
+            values["called_desk"] = command.desk
+        else:
+            values |= {"desk": "", "called_desk": ""}
     if command.country != "XX":
         values["country"] = command.country
     if command.reply_address is not None:

@@ -20,6 +20,7 @@ from api.handoffs.relay import Courtesy, courtesy_of
 from api.handoffs.tickets import Ticket
 from api.observability.errors import report
 from api.observability.logs import warn
+from api.scripts.desks import Desks
 
 LOOK_SECONDS: Final = 2.0
 _LATE: Final = 8.0
@@ -138,13 +139,14 @@ class LadderWatch:
         outside: the ways out of the console.
         tell, queue_changed, clock: as for :class:`LeaseWatch`.
         new_id: ids for what is owed.
+        desks: those of the live release.
     """
 
     def __init__(
         self, database: Database, outside: Outside, tell: Told, queue_changed: Callable[[], Awaitable[None]],
-        clock: Callable[[], float], new_id: Callable[[], str],
+        clock: Callable[[], float], new_id: Callable[[], str], desks: Callable[[], Desks] = dict,
     ) -> None:
-        self._database, self._outside, self._tell = database, outside, tell
+        self._database, self._outside, self._tell, self._desks = database, outside, tell, desks
         self._queue_changed, self._clock, self._new_id = queue_changed, clock, new_id
         self._beside: set[asyncio.Task[None]] = set()
         self._beat_at = 0.0
@@ -168,12 +170,12 @@ class LadderWatch:
         Raises:
             DatabaseUnavailable: what is left is done by a later look.
         """
-        now = self._clock()
+        now, desks = self._clock(), self._desks()
         climbed = []
         for ticket in await self._database.read(lambda c: ladder.due(c, now)):
             ways = self._outside.exits.ways(ticket.country)
             rung = await self._database.write(
-                lambda c, t=ticket, w=ways: ladder.climb(c, t, now, w, self._new_id)  # type: ignore[misc]
+                lambda c, t=ticket, w=ways: ladder.climb(c, t, now, w, self._new_id, desks)  # type: ignore[misc]
             )
             if rung is not None:
                 warn("ladder_climbed", kind=rung.calls, band=ticket.band)

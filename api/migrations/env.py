@@ -15,6 +15,7 @@ import api.handoffs.plan
 import api.handoffs.presence
 import api.handoffs.tables
 import api.handoffs.wrapup
+import api.staff.rotas
 import api.staff.tables  # noqa: F401 - each module declares its tables on the metadata
 from api.database import metadata
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, TextIO
 
+from api.scripts.desks import DESKS_FILE
 from api.scripts.draft import Draft, read_draft
 from api.scripts.floors import CLOSING, find_lowered, never_chosen
 from api.scripts.gate import exit_phrases
@@ -218,11 +219,16 @@ def _stray_files(draft: Draft) -> Iterator[Breach]:
 
 
 _FILES: Final = {
-    "": ("release", "channels", "numbers"),
+    "": ("release", "channels", "numbers", "desks"),
     "phrases": ("danger", "exit", "revealing"),
     "texts": (), "screening": (), "pathways": (),
 }
 """Folder -> the files that are read in it; none named: any."""
+
+
+def _desks_listed(draft: Draft) -> Iterator[Breach]:
+    if DESKS_FILE not in draft.bundle.files:
+        yield Breach(DESKS_FILE, 1, "is not there: without desks everybody sees everybody who waits, and no rota counts")
 
 
 def _neutral_declared(draft: Draft) -> Iterator[Breach]:
@@ -598,6 +604,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("missing-text", "error", "every text the bot names exists", _required_texts),
     Rule("no-revealing-words", "error", "phrases/revealing.yml lists the words that reveal", _revealing_words_listed),
     Rule("stray-file", "error", "every file is one that is read", _stray_files),
+    Rule("no-desks", "warning", "desks.yml lists the desks", _desks_listed),
     Rule("not-neutral", "error", "what is said before the good time is declared neutral", _neutral_declared),
     # placeholders
     Rule("placeholder", "error", "only placeholders that somebody fills", _known_placeholders),

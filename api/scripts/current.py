@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from api.scripts.desks import Desks
 from api.scripts.release import Release
 from safety.danger import Lexicon
 from safety.exit import ExitPhrases
@@ -41,6 +42,10 @@ class Releases:
     def live(self) -> Gate:
         """The gate of the live release."""
         return self._gate
+
+    def desks(self) -> Desks:
+        """The desks of the live release: where somebody waits is never a matter of the release their talk began with."""
+        return self._held[self._gate.digest].desks
 
     def holds(self, digest: str) -> bool:
         """Whether a talk can go on under this release."""

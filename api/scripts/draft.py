@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from api.scripts import shape
 from api.scripts.channels import Channel, parse_channels
+from api.scripts.desks import DESKS_FILE, Desks, parse_desks
 from api.scripts.gate import DANGER_FILE, EXIT_FILE, read_danger, read_exits
 from api.scripts.load import Bundle, read_bundle
 from api.scripts.numbers import Number, parse_numbers
@@ -42,6 +43,7 @@ class Draft:
     texts: Mapping[str, Text] = field(default_factory=dict)
     channels: Mapping[str, Mapping[str, Channel]] = field(default_factory=dict)
     numbers: tuple[Number, ...] = ()
+    desks: Desks = field(default_factory=dict)
     screening: Mapping[str, Node] = field(default_factory=dict)
     instruments: Instruments | None = None
     phrases: Mapping[str, Node] = field(default_factory=dict)
@@ -80,6 +82,8 @@ def read_draft(directory: Path, domain: Path | None = None) -> tuple[Draft, list
         channels = dict(parse_channels(tree, problems))
     if (tree := _top("numbers.yml", bundle, problems)) is not None:
         numbers = parse_numbers(tree, problems)
+    tree = bundle.trees.get(DESKS_FILE)
+    desks = parse_desks(tree, problems) if tree is not None else {}
     _top(DANGER_FILE, bundle, problems)
     _top(EXIT_FILE, bundle, problems)
     screening, phrases = dict(bundle.under("screening")), dict(bundle.under("phrases"))
@@ -89,6 +93,7 @@ def read_draft(directory: Path, domain: Path | None = None) -> tuple[Draft, list
         texts=texts,
         channels=channels,
         numbers=numbers,
+        desks=desks,
         screening=screening,
         instruments=read_instruments(screening, problems),
         phrases=phrases,

@@ -17,6 +17,7 @@ from typing import Any
 
 from api.scripts.channels import Channel
 from api.scripts.check import check_draft
+from api.scripts.desks import Desks
 from api.scripts.draft import digest_of, read_draft
 from api.scripts.numbers import Number, Told, told_numbers
 from api.scripts.render import Templates, compile_template
@@ -55,6 +56,7 @@ class Release:
     pathways: Mapping[str, Any] = field(repr=False)
     channels: Mapping[str, Mapping[str, Channel]] = field(repr=False)
     numbers: tuple[Number, ...] = field(repr=False)
+    desks: Desks = field(default_factory=dict, repr=False)
     warnings: tuple[Problem, ...] = field(default=(), repr=False)
 
     def engine_part(self) -> dict[str, Any]:
@@ -104,5 +106,6 @@ def load_release(directory: Path, domain: Path | None = None) -> Release:
         pathways=MappingProxyType(draft.plain(draft.pathways)),
         channels=MappingProxyType(dict(draft.channels)),
         numbers=draft.numbers,
+        desks=MappingProxyType(dict(draft.desks)),
         warnings=tuple(problems),
     )

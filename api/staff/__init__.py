@@ -1,4 +1,4 @@
 """The staff: accounts, how they sign in, their sessions and roles.
 
-May import ``api.database``, ``api.audit`` and ``api.conversations.sealing``. Read ``signin.py`` first.
+May import ``api.database``, ``api.audit``, ``api.conversations.sealing``, ``api.weekly`` and ``api.scripts.desks``. Read ``signin.py`` first.
 """

@@ -49,6 +49,11 @@ class Staff:
         """Whether this role sees the queue and talks to people."""
         return self.role in TALKS
 
+    @property
+    def scope(self) -> frozenset[str]:
+        """The desks whose people this member of staff sees; none: all of them. A supervisor sees every desk."""
+        return frozenset() if self.role == "supervisor" else self.desks
+
 
 @dataclass(frozen=True, slots=True)
 class NewStaff:
@@ -126,18 +131,23 @@ def find_staff(connection: sa.Connection, staff_id: str) -> Staff | None:
     return _as_staff(connection, row) if row else None
 
 
-def colleague(connection: sa.Connection, username: str, desk: str) -> Staff | None:
-    """An active member of staff of that name who may talk to people of that desk."""
+def colleague(connection: sa.Connection, username: str, desk: str, called: str = "") -> Staff | None:
+    """An active member of staff of that name who may talk to people of that desk, or of the one called besides."""
     row = connection.execute(
         sa.select(staff).where(staff.c.username == fold_username(username), staff.c.active)
     ).first()
     found = _as_staff(connection, row) if row else None
-    return found if found is not None and found.talks and may_see(found, desk) else None
+    return found if found is not None and found.talks and may_see(found, desk, called) else None
 
 
-def may_see(member: Staff, desk: str) -> bool:
-    """Own desk only (threats.md): "" is everybody's desk, and no desk at all means every desk."""
-    return not desk or not member.desks or desk in member.desks
+def may_see(member: Staff, desk: str, called: str = "") -> bool:
+    """Own desk only (threats.md): "" is everybody's desk, and no desk at all means every desk.
+
+    Args:
+        desk: where the person waits.
+        called: the desk that was called besides, if any (``tickets.called_desk``).
+    """
+    return not desk or not member.scope or desk in member.scope or (called != "" and called in member.scope)
 
 
 def desk_is_staffed(connection: sa.Connection, desk: str) -> bool:

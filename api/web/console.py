@@ -7,7 +7,7 @@ it changed (and every few seconds when there is no socket). Words of a talk are 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,13 @@ from api.handoffs.relay import LONGEST_MESSAGE
 from api.handoffs.tables import BANDS, OUTCOMES
 from api.handoffs.tickets import Ticket
 from api.handoffs.wrapup import DONE
+from api.scripts.desks import desk_named
 from api.scripts.segments import BODY_LIMIT, room_for
 from api.staff.accounts import Staff
 from api.v1 import Deps, seen, sessions_of, who_is
+from api.v1_rota import may_set
 from api.web.assets import answer, read_assets
+from api.web.rota import OnDuty, add_rota_page
 from api.web.words import Words, in_words
 
 _HERE = Path(__file__).parent
@@ -75,8 +78,11 @@ def build_console(deps: Deps) -> APIRouter:
         html = templates.get_template(name).render(words=words, other_language=other, **values)
         return HTMLResponse(html, headers=HEADERS)
 
+    add_rota_page(router, deps, sessions, page, HEADERS)
+    duty = OnDuty(deps)
+
     async def rows_for(member: Staff) -> Sequence[queue.QueueRow]:
-        return await deps.database.read(lambda connection: queue.waiting(connection, member.desks))
+        return await deps.database.read(lambda connection: queue.waiting(connection, member.scope))
 
     @router.get("")
     @router.get("/")
@@ -85,6 +91,7 @@ def build_console(deps: Deps) -> APIRouter:
         try:
             member = await who_is(deps, sessions, request)
             rows = await rows_for(member) if member is not None and member.talks else ()
+            count = await duty.count()
         except (RedisError, DatabaseUnavailable):
             return PlainTextResponse(words("problem_store-away"), 503, headers={**HEADERS, "Retry-After": "2"})
         if member is None:
@@ -92,6 +99,7 @@ def build_console(deps: Deps) -> APIRouter:
         spoken = {code: words(code) for code in _SPOKEN_BY_SCRIPT}
         return page(
             "console.html", words, member=member, groups=_groups(rows, member), now=deps.clock(),
+            duty=count, desk_named=_desk_named(deps, words), may_set_rota=may_set(member),
             spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, done=DONE, longest=LONGEST_MESSAGE,
             supervises=member.role == "supervisor", bands=BANDS, raise_reasons=RAISE_REASONS,
             lower_reasons=LOWER_REASONS, block_reasons=BLOCK_REASONS,
@@ -110,10 +118,14 @@ def build_console(deps: Deps) -> APIRouter:
             member = await who_is(deps, sessions, request, touch=False)
             if member is None or not member.talks:
                 return PlainTextResponse("", 401, headers=HEADERS)
-            groups = _groups(await rows_for(member), member)
+            groups, count = _groups(await rows_for(member), member), await duty.count()
         except (RedisError, DatabaseUnavailable):
             return PlainTextResponse("", 503, headers={**HEADERS, "Retry-After": "2"})
-        return page("console_queue.html", Words(lang), groups=groups, now=deps.clock(), supervises=member.role == "supervisor")
+        words = Words(lang)
+        return page(
+            "console_queue.html", words, groups=groups, now=deps.clock(), supervises=member.role == "supervisor", duty=count,
+            desk_named=_desk_named(deps, words),
+        )
 
     @router.get("/aids/{ticket_id}")
     async def aids_of_talk(ticket_id: str, request: Request, lang: str = "ar") -> Response:
@@ -160,6 +172,10 @@ def _blanks_in_words(reply: CannedReply, words: Words) -> str:
         name = f"blank_{blank[1:-1]}"
         body = body.replace(blank, f"{{{words(name)}}}" if in_words(name) else blank)
     return body
+
+
+def _desk_named(deps: Deps, words: Words) -> Callable[[str], str]:
+    return lambda code: desk_named(deps.desks(), code, words.language)
 
 
 def _groups(rows: Sequence[queue.QueueRow], member: Staff) -> list[tuple[str, list[dict[str, Any]]]]:

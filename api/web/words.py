@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from api.web.words_aids import AIDS
+from api.web.words_rota import ROTA_WORDS
 
 LANGUAGES = ("ar", "en")
 
@@ -261,6 +262,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "H3": ("حُبس أو أُخذ هاتفه", "Confined, phone taken"),
     "H4": ("زواج أو سفر قسري قريب", "Forced marriage or travel soon"),
     "H5": ("ابتزاز بصور", "Blackmail with pictures"),
+    **ROTA_WORDS,
 }
 
 

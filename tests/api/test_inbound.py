@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -26,10 +27,12 @@ from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import MOST_WAITING
 from api.handoffs.tickets import OpenHandoff, Ticket, note_answered, note_introduced, open_handoff
 from api.record import IDLE_CLOSES_S, Record
+from api.staff import rotas
+from api.weekly import ALWAYS
 from safety.folding import fold
-from tests.fixtures_line import DANGER, OURS, SALMA, Rig, handoff, rig_on, state, turn, words_of
+from tests.fixtures_line import DANGER, OURS, SALMA, Rig, handoff, rig_on, shipped_release, state, turn, words_of
 from tests.fixtures_redis import RedisServer, start_redis
-from tests.fixtures_staff import KEYRING, new_id, wish
+from tests.fixtures_staff import KEYRING, hire, new_id, wish
 
 PERSON = person_of(KEYRING, SALMA)
 MAYBE = "قال رح يقتلني"
@@ -1256,3 +1259,15 @@ async def test_an_exit_stays_an_exit_whatever_words_were_set_up(rig: Rig) -> Non
     await rig.to_the_talk()
     assert await rig.say("0") == "exit"
     assert await rig.tickets() == []
+async def test_a_person_in_danger_comes_to_the_desk_that_is_on_duty_now(rig: Rig) -> None:
+    hire(rig.database, "salma")
+    desks = shipped_release().desks
+    await rig.database.write(
+        lambda c: rotas.add_shifts(
+            c, username="salma", desk="jordan", spans=ALWAYS, desks=desks, by="lead", now=rig.clock.now,
+            ids=[os.urandom(8).hex() for _ in ALWAYS],
+        )
+    )
+    assert await rig.say(DANGER) == "answered"
+    (ticket,) = await rig.tickets()
+    assert (ticket.country, ticket.desk) == ("JO", "jordan")

@@ -19,6 +19,10 @@ concepts:
 danger:
   - {says: a knife now, all: [knife, now], level: now}
 """,
+    "desks.yml": """\
+desks:
+  - {code: all, name: {ar: "الكل", en: All}, countries: [JO, QA, BH, AE, XX], zone: Asia/Amman, hours: always}
+""",
     "texts/all.yml": "",  # written by ``texts_file``
     "screening/answers.yml": """\
 hints:
