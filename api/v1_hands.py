@@ -99,7 +99,7 @@ def add_routes(app: FastAPI, talker: Callable[..., Awaitable[Staff]], act: Act, 
     ) -> dict[str, Any]:
         def step(connection: sa.Connection, now: float) -> Ticket:
             ticket = find(connection, ticket_id)
-            other = colleague(connection, body.to, ticket.desk if ticket else "")
+            other = colleague(connection, body.to, *((ticket.desk, ticket.called_desk) if ticket else ("",)))
             if other is None or other.id == member.id:
                 raise Problem("invalid", pointer="/to", detail="is nobody who can take this person")
             return hands.invite(
