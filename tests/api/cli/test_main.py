@@ -13,7 +13,7 @@ import pytest
 from api.cli import main as command_line
 
 ROOT = Path(__file__).resolve().parents[3]
-COMMANDS = ("up", "test", "understand", "train", "check", "doctor", "audit", "staff", "staff add", "keys", "keys rotate")
+COMMANDS = ("up", "test", "understand", "train", "check", "doctor", "audit", "audit verify", "staff", "staff add", "keys", "keys rotate")
 
 
 def hams(var: Path, *arguments: str, **environ: str) -> tuple[int, str, str]:
