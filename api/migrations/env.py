@@ -8,6 +8,7 @@ import api.conversations.optouts
 import api.conversations.owed
 import api.conversations.safewords
 import api.conversations.tombstones
+import api.handoffs.alerts
 import api.handoffs.tables
 import api.staff.tables  # noqa: F401 - each module declares its tables on the metadata
 from api.database import metadata
