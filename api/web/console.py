@@ -17,12 +17,15 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from redis.exceptions import RedisError
 
 from api.database import DatabaseUnavailable
-from api.handoffs import queue
+from api.handoffs import contacts, queue
 from api.handoffs.relay import LONGEST_MESSAGE
 from api.handoffs.tables import OUTCOMES
 from api.staff.accounts import Staff
+from api.staff.passkeys import relying_party
+from api.staff.tables import LOOKS_AFTER, PASSKEY_LABELS
 from api.v1 import Deps, sessions_of, who_is
 from api.web.words import Words
+from api.web.words_accounts import ACCOUNT_WORDS
 
 _HERE = Path(__file__).parent
 
@@ -49,6 +52,9 @@ _SPOKEN_BY_SCRIPT = (
     "problem_store-away", "problem_other", "title", "bell_on", "bell_off", "bell_notice",
 )
 
+_SPOKEN_ABOUT_ACCOUNTS = (*ACCOUNT_WORDS, *(code for code in _SPOKEN_BY_SCRIPT if code.startswith("problem_")))
+"""What the scripts of the account page and of the dialogs say."""
+
 
 def build_console(deps: Deps) -> APIRouter:
     """The console's routes under ``/console``."""
@@ -64,9 +70,13 @@ def build_console(deps: Deps) -> APIRouter:
         if path.suffix in _KINDS
     }
 
+    passkeys_possible = relying_party(deps.public_url) is not None
+
     def page(name: str, words: Words, **values: Any) -> HTMLResponse:
         other = "en" if words.language == "ar" else "ar"
-        html = templates.get_template(name).render(words=words, other_language=other, **values)
+        html = templates.get_template(name).render(
+            words=words, other_language=other, passkeys_possible=passkeys_possible, **values
+        )
         return HTMLResponse(html, headers=HEADERS)
 
     async def rows_for(member: Staff) -> Sequence[queue.QueueRow]:
@@ -83,16 +93,36 @@ def build_console(deps: Deps) -> APIRouter:
             return PlainTextResponse(words("problem_store-away"), 503, headers={**HEADERS, "Retry-After": "2"})
         if member is None:
             return RedirectResponse(f"/console/sign-in?lang={words.language}", 303, headers=HEADERS)
+        if member.provisional:
+            return RedirectResponse(f"/console/account?lang={words.language}", 303, headers=HEADERS)
         spoken = {code: words(code) for code in _SPOKEN_BY_SCRIPT}
         return page(
             "console.html", words, member=member, groups=_groups(rows, member), now=deps.clock(),
             spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, longest=LONGEST_MESSAGE,
+            contact_reasons=contacts.REASONS, account_spoken=about_accounts(words),
+        )
+
+    def about_accounts(words: Words) -> str:
+        return json.dumps({code: words(code) for code in _SPOKEN_ABOUT_ACCOUNTS}, ensure_ascii=False)
+
+    @router.get("/account")
+    async def account(request: Request, lang: str = "ar") -> Response:
+        words = Words(lang)
+        try:
+            member = await who_is(deps, sessions, request)
+        except (RedisError, DatabaseUnavailable):
+            return PlainTextResponse(words("problem_store-away"), 503, headers={**HEADERS, "Retry-After": "2"})
+        if member is None:
+            return RedirectResponse(f"/console/sign-in?lang={words.language}", 303, headers=HEADERS)
+        return page(
+            "console_account.html", words, member=member, account_spoken=about_accounts(words),
+            passkey_labels=PASSKEY_LABELS, looks_after=LOOKS_AFTER,
         )
 
     @router.get("/sign-in")
     async def sign_in(lang: str = "ar") -> Response:
         words = Words(lang)
-        spoken = {code: words(code) for code in _SPOKEN_BY_SCRIPT if code.startswith("problem_")}
+        spoken = {code: words(code) for code in _SPOKEN_ABOUT_ACCOUNTS if code.startswith("problem_")}
         return page("console_signin.html", words, spoken=json.dumps(spoken, ensure_ascii=False))
 
     @router.get("/queue")

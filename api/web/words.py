@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from api.web.words_accounts import ACCOUNT_WORDS
+
 LANGUAGES = ("ar", "en")
 
 _WORDS: Mapping[str, tuple[str, str]] = {
@@ -202,6 +204,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "H3": ("حُبس أو أُخذ هاتفه", "Confined, phone taken"),
     "H4": ("زواج أو سفر قسري قريب", "Forced marriage or travel soon"),
     "H5": ("ابتزاز بصور", "Blackmail with pictures"),
+    **ACCOUNT_WORDS,
 }
 
 
