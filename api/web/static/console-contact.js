@@ -9,10 +9,17 @@ const form = dialog.querySelector("form");
 const problem = form.querySelector("[role=alert]");
 const shown = form.querySelector(".shown");
 const number = shown.querySelector("bdi");
+const asked = [form.querySelector(".why"), form.querySelector("[type=submit]"), form.querySelector("[data-by=cancel]")];
+const answered = [shown, form.querySelector("[data-by=done]")];
 const words = JSON.parse(dialog.dataset.words);
 let talk = null;
 let asking = 0; // an answer that comes after the dialog was closed is thrown away
 let goes = 0;
+
+function turn(given) {
+  for (const part of asked) part.hidden = given;
+  for (const part of answered) part.hidden = !given;
+}
 
 function wipe() {
   asking += 1;
@@ -26,8 +33,8 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   talk = button.closest(".talk");
   form.reset();
-  problem.hidden = shown.hidden = true;
-  for (const part of [form.querySelector(".why"), form.querySelector("[type=submit]")]) part.hidden = false;
+  problem.hidden = true;
+  turn(false);
   const card = document.querySelector(`.card[data-id="${CSS.escape(talk.dataset.handoff)}"]`);
   if (card?.dataset.call !== undefined) form.elements.reason.value = "call_wish";
   dialog.showModal();
@@ -46,13 +53,13 @@ form.addEventListener("submit", async (event) => {
     return;
   }
   number.textContent = body.number;
-  shown.hidden = false;
-  for (const part of [form.querySelector(".why"), form.querySelector("[type=submit]")]) part.hidden = true;
+  turn(true);
+  answered[1].focus();
   goes = setTimeout(() => dialog.close(), SHOWN_FOR);
 });
 
 form.addEventListener("click", (event) => {
-  if (event.target.closest('[data-by="cancel"]')) dialog.close();
+  if (event.target.closest("[data-by]")) dialog.close();
 });
 dialog.addEventListener("close", wipe);
 

@@ -36,6 +36,7 @@ form.addEventListener("submit", async (event) => {
 if (byPasskey && passkeysPossible()) {
   const button = byPasskey.querySelector("button");
   byPasskey.hidden = false;
+  button.focus();
   button.addEventListener("click", async () => {
     button.disabled = true;
     problem.hidden = true;

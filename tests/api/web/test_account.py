@@ -213,7 +213,7 @@ async def test_a_closed_dialog_asks_for_nothing_and_shows_nothing(house: House) 
     await page.fill("#step-up [name=totp]", code_of(salma, house.clock()))
     await page.click("#step-up [type=submit]")
     await page.wait_for_selector("#contact .number")
-    await page.click("#contact [data-by=cancel]")
+    await page.click("#contact [data-by=done]")
     await page.wait_for_selector("#contact", state="hidden")
     assert NUMBER not in await page.content()
 
@@ -263,3 +263,16 @@ async def test_the_page_fits_its_width(width: int, language: str, house: House) 
     await page.goto(f"{house.base}/console/account?lang={language}")
     await page.wait_for_selector("body[data-ready]")
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("language", ["ar", "en"])
+async def test_on_a_phone_the_menu_of_a_talk_and_the_header_fit(language: str, house: House) -> None:
+    salma, page, ticket = hire(house.database, "salma"), await house.page(), await house.flag(band="RED")
+    await house.sign_in(page, salma)
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await page.goto(f"{house.base}/console?lang={language}")
+    await page.click(f'.card[data-id="{ticket.id}"] button[data-act="claim"]')
+    await page.click(".talk:not([hidden]) .menu summary")
+    box = await page.locator('.talk:not([hidden]) [data-act="contact"]').bounding_box()
+    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
