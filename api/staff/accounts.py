@@ -99,6 +99,12 @@ def fold_username(name: str) -> str:
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
+def possible_username(name: str) -> str:
+    """The folded name, or "", which nobody has, if no account can be called so: a database may choke on what it holds."""
+    folded = fold_username(name)
+    return folded if _USERNAME.fullmatch(folded) else ""
+
+
 def add_staff(
     connection: sa.Connection,
     *,
@@ -153,7 +159,7 @@ def find_staff(connection: sa.Connection, staff_id: str) -> Staff | None:
 def colleague(connection: sa.Connection, username: str, desk: str) -> Staff | None:
     """An active member of staff of that name who may talk to people of that desk."""
     row = connection.execute(
-        sa.select(staff).where(staff.c.username == fold_username(username), staff.c.active)
+        sa.select(staff).where(staff.c.username == possible_username(username), staff.c.active)
     ).first()
     found = _as_staff(connection, row) if row else None
     return found if found is not None and found.talks and may_see(found, desk) else None
@@ -176,7 +182,7 @@ def desk_is_staffed(connection: sa.Connection, desk: str) -> bool:
 def credentials_of(connection: sa.Connection, username: str) -> Credentials | None:
     """What the sign-in of an active account is checked against."""
     row = connection.execute(
-        sa.select(staff).where(staff.c.username == fold_username(username), staff.c.active)
+        sa.select(staff).where(staff.c.username == possible_username(username), staff.c.active)
     ).first()
     if row is None:
         _desks_of(connection, "")  # as much work as for a name that is there

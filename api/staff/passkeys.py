@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -51,6 +52,7 @@ CHALLENGE_SECONDS = 120
 MOST = 10
 """Passkeys of one account."""
 
+_ID = re.compile(r"[0-9a-f]{16}")
 _RP_NAME = "Hams"
 _SEED = "passkey:seed"
 _NONCE, _TIME, _MAC = 16, 8, 32
@@ -314,6 +316,8 @@ def remove_passkey(connection: sa.Connection, member: Staff, passkey_id: str, *,
     Raises:
         NoSuchPasskey: there is none of that id, or it is somebody else's.
     """
+    if not _ID.fullmatch(passkey_id):
+        raise NoSuchPasskey
     done = connection.execute(
         passkeys.delete().where(passkeys.c.id == passkey_id, passkeys.c.staff == member.id)
     )

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from api.audit import trail
 from api.conversations.sealing import Keyring
-from api.staff.accounts import NewSecrets, Staff, fold_username
+from api.staff.accounts import NewSecrets, Staff, possible_username
 from api.staff.tables import LOOKS_AFTER, passkeys, recoveries, staff, staff_desks
 
 EXPIRES_SECONDS = 3600
@@ -182,7 +182,7 @@ def account_named(connection: sa.Connection, username: str) -> str:
 
 
 def _row(connection: sa.Connection, username: str) -> sa.Row[Any] | None:
-    return connection.execute(sa.select(staff).where(staff.c.username == fold_username(username))).first()
+    return connection.execute(sa.select(staff).where(staff.c.username == possible_username(username))).first()
 
 
 def _desks(connection: sa.Connection, staff_id: str) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
@@ -167,7 +168,8 @@ async def test_a_passkey_is_added_or_taken_away_only_with_a_fresh_second_factor(
 async def test_somebody_elses_passkey_is_not_found_and_labels_are_codes(line: Line) -> None:
     salma, huda, phone = await line.signed_in("salma"), await line.signed_in("huda"), Authenticator()
     made = (await add_passkey(salma, phone)).json()["id"]
-    problem(await huda.delete(f"session/passkeys/{made}"), 404, "not-found")
+    for name in (made, "%00", "x" * 300, "0" * 16):
+        problem(await huda.delete(f"session/passkeys/{name}"), 404, "not-found")
     answer = await add_passkey(huda, Authenticator(), "my phone")
     problem(answer, 422, "invalid")
     assert "my phone" not in answer.text
@@ -436,3 +438,11 @@ async def test_where_browsers_allow_no_passkeys_it_is_said_and_everything_else_w
     assert (await client.post("/session", json=said)).status_code == 200
     assert (await client.get("/session/passkeys")).json()["possible"] is False
     await v1.state.hub.close()
+
+
+@pytest.mark.parametrize("name", ["\x00", "sal\x00ma", "\ud800", "x" * 64, "' or 1=1 --", ""])
+async def test_a_name_no_account_can_have_is_refused_like_any_other(name: str, line: Line) -> None:
+    client = line.client()
+    said = json.dumps({"username": name, "password": "wrong password!", "totp": "000000"})
+    answer = await client.post("session", content=said, headers={"content-type": "application/json"})
+    assert answer.status_code in (401, 422), answer.text
