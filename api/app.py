@@ -140,7 +140,7 @@ def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:
     staff = v1.Deps(
         database=database, redis=redis, keyring=keyring, outbox=counsellors,
         clock=clock, random_bytes=os.urandom, public_url=settings.public_url, demo=settings.demo, desks=releases.desks,
-        aids=Aids(releases, keys, settings.production),
+        aids=Aids(releases, keys, settings.production), addresses=ReplyAddresses(keys),
     )
     return Gateway(
         settings, clock, database, store, redis, engine, provider, releases, eraser, line, duties, watch, climbing, standing_in,

@@ -26,6 +26,7 @@ from api import problems, v1_hands
 from api.conversations.sealing import Keyring
 from api.database import Database, DatabaseUnavailable
 from api.handoffs import claims, leases, presence, queue, wrapup
+from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.aids import Aids, blanks_of
 from api.handoffs.live import LOOK_SECONDS, Hub
 from api.handoffs.relay import LONGEST_MESSAGE, Courtesy, Outbox, Relay, SendState, courtesy_of
@@ -43,11 +44,13 @@ from api.problems import Problem
 from api.scripts.desks import Desks
 from api.scripts.segments import utf16_units
 from api.staff.accounts import Staff, colleague, desk_is_staffed, find_staff, may_see
+from api.staff.devices import REMEMBERED_SECONDS, Devices
 from api.staff.passwords import Passwords, WeakPassword
 from api.staff.rotas import has_shifts
 from api.staff.sessions import IDLE_SECONDS, Sessions
 from api.staff.signin import Refused, SignIn, TooSoon
 from api.staff.tables import COUNTS
+from api.v1_accounts import Entrance, Me, add_account_routes
 from api.v1_aids import add_aids
 from api.v1_hands import Hands
 from api.v1_rota import install as install_rota
@@ -76,6 +79,7 @@ class Deps:
     Args:
         redis: a client that returns bytes.
         public_url: ``HAMS_PUBLIC_URL``; https decides the cookie, its origin may call the API.
+        addresses: opens reply addresses; without it no contact can be seen.
         look_seconds: how often consoles look by themselves, for what a lost notice would hide.
         aids: replies, numbers and plan for counsellors; without a release there are none.
         desks: those of the live release.
@@ -94,6 +98,7 @@ class Deps:
     look_seconds: float = LOOK_SECONDS
     aids: Aids | None = None
     desks: Callable[[], Desks] = dict
+    addresses: ReplyAddresses | None = None
 
 
 class Credentials(BaseModel):
@@ -132,15 +137,6 @@ class Say(Hands):
     """A counsellor's message to the person."""
 
     text: SecretStr
-
-
-class Me(BaseModel):
-    """Who is signed in."""
-
-    username: str
-    role: str
-    desks: list[str]
-    idle_seconds: int = IDLE_SECONDS
 
 
 class Present(BaseModel):
@@ -330,12 +326,18 @@ def build_v1(deps: Deps) -> FastAPI:
     relay = Relay(deps.redis, deps.keyring)
     hub = Hub(deps.database, deps.redis, relay, look_seconds=deps.look_seconds)
     sign_in = SignIn(deps.database, deps.redis, deps.keyring, deps.passwords, clock=deps.clock)
+    devices = Devices(deps.keyring, clock=deps.clock, random_bytes=deps.random_bytes, secure=sessions.secure)
     app.state.hub, app.state.relay = hub, relay
 
-    async def signed_in(request: Request) -> Staff:
+    async def arrived(request: Request) -> Staff:
         member = await who_is(deps, sessions, request)
         if member is None:
             raise Problem("signed-out")
+        return member
+
+    async def signed_in(member: Staff = Depends(arrived)) -> Staff:
+        if member.provisional:
+            raise Problem("own-password-first")
         return member
 
     async def talker(member: Staff = Depends(signed_in)) -> Staff:
@@ -349,6 +351,10 @@ def build_v1(deps: Deps) -> FastAPI:
         token = await sessions.open(member.id, member.credentials)
         response.set_cookie(
             sessions.cookie, token, path="/", httponly=True, samesite="strict", secure=sessions.secure
+        )
+        response.set_cookie(
+            devices.cookie, devices.remember(member.id), path="/", httponly=True, samesite="strict",
+            secure=devices.secure, max_age=REMEMBERED_SECONDS,
         )
         return _me(member)
 
@@ -390,17 +396,18 @@ def build_v1(deps: Deps) -> FastAPI:
             with suppress(DatabaseUnavailable):  # else it comes again with their counsellor's next message
                 await deps.database.write(lambda connection: presence.note_told(connection, ticket.id))
 
-    @app.post("/session", summary="Sign in", tags=["session"])
+    @app.post("/session", summary="Sign in", tags=["session"], response_model_exclude_none=True)
     async def post_session(body: Credentials, request: Request, response: Response) -> Me:
-        source = deps.source_of(request)
+        known = request.cookies.get(devices.cookie)
         member = await sign_in.check(
-            body.username, body.password.get_secret_value(), body.totp.get_secret_value(), source=source
+            body.username, body.password.get_secret_value(), body.totp.get_secret_value(),
+            source=deps.source_of(request), lane_of=lambda staff_id: devices.lane(known, staff_id),
         )
         await sessions.end(request.cookies.get(sessions.cookie))
         return await open_session(response, member)
 
-    @app.get("/session", summary="Who is signed in", tags=["session"])
-    async def get_session(member: Staff = Depends(signed_in)) -> Me:
+    @app.get("/session", summary="Who is signed in", tags=["session"], response_model_exclude_none=True)
+    async def get_session(member: Staff = Depends(arrived)) -> Me:
         return _me(member)
 
     @app.delete("/session", status_code=204, summary="Sign out", tags=["session"])
@@ -414,13 +421,17 @@ def build_v1(deps: Deps) -> FastAPI:
         )
         response.headers["Clear-Site-Data"] = '"cache", "storage"'
 
-    @app.post("/session/password", summary="Change one's own password", tags=["session"])
+    @app.post(
+        "/session/password", summary="Change one's own password", tags=["session"], response_model_exclude_none=True
+    )
     async def post_password(
-        body: NewPassword, request: Request, response: Response, member: Staff = Depends(signed_in)
+        body: NewPassword, request: Request, response: Response, member: Staff = Depends(arrived)
     ) -> Me:
+        session = await sessions.read(request.cookies.get(sessions.cookie), touch=False)
+        if session is None:
+            raise Problem("signed-out")
         changed = await sign_in.change(
-            member, body.password.get_secret_value(), body.new_password.get_secret_value(),
-            source=deps.source_of(request),
+            member, body.password.get_secret_value(), body.new_password.get_secret_value(), session=session.key
         )
         await sessions.end(request.cookies.get(sessions.cookie))
         return await open_session(response, changed)
@@ -531,6 +542,9 @@ def build_v1(deps: Deps) -> FastAPI:
     v1_hands.add_routes(app, talker, act, Handoff)
     if deps.aids is not None:
         add_aids(app, deps.aids, deps.database, deps.clock, talker=talker, seen=seen, checked=_checked)
+    add_account_routes(
+        app, Entrance(deps, sessions, sign_in, hub, arrived, signed_in, talker, open_session, seen)
+    )
 
     async def comes_later() -> None:
         raise Problem("comes-later")
@@ -642,7 +656,10 @@ def _checked(words: SecretStr, longest: int = LONGEST_MESSAGE) -> MessageText:
 
 
 def _me(member: Staff) -> Me:
-    return Me(username=member.username, role=member.role, desks=sorted(member.desks))
+    return Me(
+        username=member.username, role=member.role, desks=sorted(member.desks), idle_seconds=IDLE_SECONDS,
+        own_password_first=True if member.provisional else None,
+    )
 
 
 __all__ = ["Deps", "allowed_origins", "build_v1", "seen", "sessions_of", "who_is"]

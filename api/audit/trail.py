@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -96,24 +97,51 @@ def head(connection: sa.Connection) -> tuple[int, str]:
     return (last.seq, last.hash) if last else (0, GENESIS)
 
 
-def verify(connection: sa.Connection, written_down: tuple[int, str] | None = None) -> int | None:
-    """Walk the chain and return the number of the first row that is wrong or missing, ``None`` if all is well.
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What a walk along the chain found.
+
+    Args:
+        rows: how many rows are right.
+        head: number and hash of the last of them.
+        wrong: the number of the first row that is wrong or missing, ``None`` if all is well.
+    """
+
+    rows: int
+    head: tuple[int, str]
+    wrong: int | None
+
+
+def walk(connection: sa.Connection, written_down: tuple[int, str] | None = None) -> Walk:
+    """Walk the chain from its beginning, a few rows in memory at a time, and stop at the first that is wrong.
 
     Args:
         connection: any connection that may read.
         written_down: a :func:`head` noted earlier; shows rows cut off the end or a chain computed anew.
     """
-    previous, expected = GENESIS, 1
-    for row in connection.execute(sa.select(audit).order_by(audit.c.seq)):
-        if row.seq != expected:
-            return expected
-        if row.previous != previous:
-            return int(row.seq)
-        if row.hash != link(previous, row.seq, row.at_ms, row.actor, row.act, row.object):
-            return int(row.seq)
-        if written_down is not None and row.seq == written_down[0] and row.hash != written_down[1]:
-            return int(row.seq)
-        previous, expected = row.hash, expected + 1
-    if written_down is not None and written_down[0] >= expected:
-        return expected
-    return None
+    previous, right = GENESIS, 0
+    query = sa.select(audit).order_by(audit.c.seq).execution_options(yield_per=1_000)
+    with connection.execute(query) as rows:
+        for row in rows:
+            if row.seq != right + 1:
+                return Walk(right, (right, previous), right + 1)
+            if not _linked(row, previous):
+                return Walk(right, (right, previous), right + 1)
+            if written_down is not None and row.seq == written_down[0] and row.hash != written_down[1]:
+                return Walk(right, (right, previous), right + 1)
+            previous, right = row.hash, right + 1
+    cut_off = written_down is not None and written_down[0] > right
+    return Walk(right, (right, previous), right + 1 if cut_off else None)
+
+
+def verify(connection: sa.Connection, written_down: tuple[int, str] | None = None) -> int | None:
+    """The number of the first row that is wrong or missing (:func:`walk`), ``None`` if all is well."""
+    return walk(connection, written_down).wrong
+
+
+def _linked(row: sa.Row[Any], previous: str) -> bool:
+    texts = (row.previous, row.hash, row.actor, row.act, row.object)
+    if not all(isinstance(text, str) for text in texts):  # SQLite keeps bytes in a text column if told to
+        return False
+    expected = link(previous, row.seq, row.at_ms, row.actor, row.act, row.object)
+    return bool(row.previous == previous and row.hash == expected)

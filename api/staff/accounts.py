@@ -43,11 +43,13 @@ class Staff:
     role: str
     desks: frozenset[str]
     credentials: int
+    provisional: bool = False
+    """Signed in with a password somebody else has seen: until they choose their own they may do nothing else."""
 
     @property
     def talks(self) -> bool:
         """Whether this role sees the queue and talks to people."""
-        return self.role in TALKS
+        return self.role in TALKS and not self.provisional
 
     @property
     def scope(self) -> frozenset[str]:
@@ -66,13 +68,32 @@ class NewStaff:
 
 
 @dataclass(frozen=True, slots=True)
+class NewSecrets:
+    """A one-time password and a TOTP secret, to be shown once. Has no ``repr`` worth logging."""
+
+    password: str
+    totp_secret: str
+
+    def __repr__(self) -> str:
+        return "<NewSecrets>"
+
+    def otpauth_uri(self, username: str) -> str:
+        """What an authenticator app reads."""
+        return pyotp.TOTP(self.totp_secret, interval=STEP_SECONDS).provisioning_uri(name=username, issuer_name=ISSUER)
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a sign-in is checked against. Has no ``repr`` worth logging."""
+    """What a sign-in is checked against. Has no ``repr`` worth logging.
+
+    ``password_until``: when a password that somebody else has seen stops being good; ``None`` for one's own.
+    """
 
     staff: Staff
     password_hash: str
     totp_secret: bytes
     totp_last: int
+    password_until: float | None = None
 
     def __repr__(self) -> str:
         return "<Credentials>"
@@ -81,6 +102,12 @@ class Credentials:
 def fold_username(name: str) -> str:
     """One spelling for a name, whatever keyboard typed it."""
     return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def possible_username(name: str) -> str:
+    """The folded name, or "", which nobody has, if no account can be called so: a database may choke on what it holds."""
+    folded = fold_username(name)
+    return folded if _USERNAME.fullmatch(folded) else ""
 
 
 def add_staff(
@@ -109,20 +136,23 @@ def add_staff(
     if connection.execute(sa.select(staff.c.id).where(staff.c.username == name)).first():
         raise NameTaken("there is an account of that name")
     staff_id = random_bytes(8).hex()
-    password = _readable(random_bytes(15))
-    secret = base64.b32encode(random_bytes(20)).decode()
+    made = new_secrets(random_bytes)
     connection.execute(
         staff.insert().values(
-            id=staff_id, username=name, role=role, password_hash=passwords.hash(password),
-            totp_secret=keyring.seal("totp", secret.encode(), staff_id.encode()), totp_last=0, credentials=1,
+            id=staff_id, username=name, role=role, password_hash=passwords.hash(made.password),
+            totp_secret=keyring.seal("totp", made.totp_secret.encode(), staff_id.encode()), totp_last=0, credentials=1,
             active=True, created_at=now,
         )
     )
     if places:
         connection.execute(staff_desks.insert(), [{"staff": staff_id, "desk": desk} for desk in places])
     trail.append(connection, at=now, actor=trail.SYSTEM, act="staff.add", object_id=staff_id)
-    uri = pyotp.TOTP(secret, interval=STEP_SECONDS).provisioning_uri(name=name, issuer_name=ISSUER)
-    return NewStaff(staff_id, name, password, uri)
+    return NewStaff(staff_id, name, made.password, made.otpauth_uri(name))
+
+
+def new_secrets(random_bytes: Callable[[int], bytes]) -> NewSecrets:
+    """A password of 120 random bits that can be read out, and a TOTP secret."""
+    return NewSecrets(_readable(random_bytes(15)), base64.b32encode(random_bytes(20)).decode())
 
 
 def find_staff(connection: sa.Connection, staff_id: str) -> Staff | None:
@@ -134,7 +164,7 @@ def find_staff(connection: sa.Connection, staff_id: str) -> Staff | None:
 def colleague(connection: sa.Connection, username: str, desk: str, called: str = "") -> Staff | None:
     """An active member of staff of that name who may talk to people of that desk, or of the one called besides."""
     row = connection.execute(
-        sa.select(staff).where(staff.c.username == fold_username(username), staff.c.active)
+        sa.select(staff).where(staff.c.username == possible_username(username), staff.c.active)
     ).first()
     found = _as_staff(connection, row) if row else None
     return found if found is not None and found.talks and may_see(found, desk, called) else None
@@ -162,11 +192,14 @@ def desk_is_staffed(connection: sa.Connection, desk: str) -> bool:
 def credentials_of(connection: sa.Connection, username: str) -> Credentials | None:
     """What the sign-in of an active account is checked against."""
     row = connection.execute(
-        sa.select(staff).where(staff.c.username == fold_username(username), staff.c.active)
+        sa.select(staff).where(staff.c.username == possible_username(username), staff.c.active)
     ).first()
     if row is None:
+        _desks_of(connection, "")  # as much work as for a name that is there
         return None
-    return Credentials(_as_staff(connection, row), row.password_hash, row.totp_secret, row.totp_last)
+    return Credentials(
+        _as_staff(connection, row), row.password_hash, row.totp_secret, row.totp_last, row.password_until
+    )
 
 
 def matching_counter(keyring: Keyring, found: Credentials | None, code: str, now: float) -> int | None:
@@ -198,11 +231,24 @@ def change_password(connection: sa.Connection, member: Staff, new_hash: str, *, 
     done = connection.execute(
         staff.update()
         .where(staff.c.id == member.id, staff.c.credentials == member.credentials)
-        .values(password_hash=new_hash, credentials=member.credentials + 1)
+        .values(password_hash=new_hash, credentials=member.credentials + 1, password_until=None)
     )
     if done.rowcount != 1:
         return None
     trail.append(connection, at=now, actor=member.id, act="staff.password", object_id=member.id)
+    return find_staff(connection, member.id)
+
+
+def end_sessions(connection: sa.Connection, member: Staff, *, now: float) -> Staff | None:
+    """End every session of the account, wherever it is open; ``None`` if somebody was faster."""
+    done = connection.execute(
+        staff.update()
+        .where(staff.c.id == member.id, staff.c.credentials == member.credentials)
+        .values(credentials=member.credentials + 1)
+    )
+    if done.rowcount != 1:
+        return None
+    trail.append(connection, at=now, actor=member.id, act="staff.end_sessions", object_id=member.id)
     return find_staff(connection, member.id)
 
 
@@ -220,8 +266,14 @@ def reseal(connection: sa.Connection, keyring: Keyring) -> int:
 
 
 def _as_staff(connection: sa.Connection, row: sa.Row[Any]) -> Staff:
-    desks = connection.execute(sa.select(staff_desks.c.desk).where(staff_desks.c.staff == row.id)).scalars()
-    return Staff(row.id, row.username, row.role, frozenset(desks), row.credentials)
+    return Staff(
+        row.id, row.username, row.role, _desks_of(connection, row.id), row.credentials, row.password_until is not None
+    )
+
+
+def _desks_of(connection: sa.Connection, staff_id: str) -> frozenset[str]:
+    desks = connection.execute(sa.select(staff_desks.c.desk).where(staff_desks.c.staff == staff_id)).scalars()
+    return frozenset(desks)
 
 
 def _readable(raw: bytes) -> str:

@@ -10,7 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from redis.asyncio import Redis
 
@@ -25,12 +25,16 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Whose session this is and which credentials it was opened with."""
+    """Whose session this is and which credentials it was opened with.
+
+    ``proved_at``: when its owner last showed a second factor, at sign-in or since (``stepup.py``).
+    """
 
     key: str
     staff: str
     credentials: int
     began: float
+    proved_at: float
 
 
 class Sessions:
@@ -61,9 +65,15 @@ class Sessions:
         """A new session; returns what the cookie carries."""
         token = base64.urlsafe_b64encode(self._random_bytes(32)).rstrip(b"=").decode()
         key = self._key(token)
-        value = json.dumps({"staff": staff, "credentials": credentials, "began": self._clock()}).encode()
-        await self._redis.set(key, self._keyring.seal("session", value, key.encode()), ex=IDLE_SECONDS)
+        now = self._clock()
+        await self._redis.set(key, self._sealed(Session(key, staff, credentials, now, now)), ex=IDLE_SECONDS)
         return token
+
+    async def prove(self, session: Session) -> Session:
+        """Note that the owner of a session has shown a second factor now. A session that ended meanwhile stays ended."""
+        proved = replace(session, proved_at=self._clock())
+        await self._redis.set(session.key, self._sealed(proved), ex=IDLE_SECONDS, xx=True)
+        return proved
 
     async def read(self, token: str | None, *, touch: bool = True) -> Session | None:
         """The session behind a cookie, ``None`` if there is none (any more).
@@ -85,12 +95,19 @@ class Sessions:
         if self._clock() - value["began"] > LONGEST_SECONDS:
             await self._redis.delete(key)
             return None
-        return Session(key, value["staff"], value["credentials"], value["began"])
+        return Session(key, value["staff"], value["credentials"], value["began"], value.get("proved", value["began"]))
 
     async def end(self, token: str | None) -> None:
         """Sign out; harmless if there is no such session."""
         if token is not None and _TOKEN.fullmatch(token):
             await self._redis.delete(self._key(token))
+
+    def _sealed(self, session: Session) -> bytes:
+        value = {
+            "staff": session.staff, "credentials": session.credentials, "began": session.began,
+            "proved": session.proved_at,
+        }
+        return self._keyring.seal("session", json.dumps(value).encode(), session.key.encode())
 
     def _key(self, token: str) -> str:
         return "session:" + self._keyring.mac("session", token.encode()).hex()

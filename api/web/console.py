@@ -19,7 +19,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from redis.exceptions import RedisError
 
 from api.database import DatabaseUnavailable
-from api.handoffs import claims, plan, queue
+from api.handoffs import claims, contacts, plan, queue
 from api.handoffs.aids import CannedReply, known_of
 from api.handoffs.bands import LOWER_REASONS, RAISE_REASONS
 from api.handoffs.blocks import REASONS as BLOCK_REASONS
@@ -30,11 +30,14 @@ from api.handoffs.wrapup import DONE
 from api.scripts.desks import desk_named
 from api.scripts.segments import BODY_LIMIT, room_for
 from api.staff.accounts import Staff
+from api.staff.passkeys import relying_party
+from api.staff.tables import LOOKS_AFTER, PASSKEY_LABELS
 from api.v1 import Deps, seen, sessions_of, who_is
 from api.v1_rota import may_set
 from api.web.assets import answer, read_assets
 from api.web.rota import OnDuty, add_rota_page
 from api.web.words import Words, in_words
+from api.web.words_accounts import ACCOUNT_WORDS
 
 _HERE = Path(__file__).parent
 
@@ -62,6 +65,9 @@ _SPOKEN_BY_SCRIPT = (
     "split_too_many", "not_sent_rest",
 )
 
+_SPOKEN_ABOUT_ACCOUNTS = (*ACCOUNT_WORDS, *(code for code in _SPOKEN_BY_SCRIPT if code.startswith("problem_")))
+"""What the scripts of the account page and of the dialogs say."""
+
 
 def build_console(deps: Deps) -> APIRouter:
     """The console's routes under ``/console``."""
@@ -73,9 +79,13 @@ def build_console(deps: Deps) -> APIRouter:
     )
     assets = read_assets(*(_HERE / "static").glob("console*"), *(_HERE / "static" / "fonts").glob("*"))
 
+    passkeys_possible = relying_party(deps.public_url) is not None
+
     def page(name: str, words: Words, **values: Any) -> HTMLResponse:
         other = "en" if words.language == "ar" else "ar"
-        html = templates.get_template(name).render(words=words, other_language=other, **values)
+        html = templates.get_template(name).render(
+            words=words, other_language=other, passkeys_possible=passkeys_possible, **values
+        )
         return HTMLResponse(html, headers=HEADERS)
 
     add_rota_page(router, deps, sessions, page, HEADERS)
@@ -96,6 +106,8 @@ def build_console(deps: Deps) -> APIRouter:
             return PlainTextResponse(words("problem_store-away"), 503, headers={**HEADERS, "Retry-After": "2"})
         if member is None:
             return RedirectResponse(f"/console/sign-in?lang={words.language}", 303, headers=HEADERS)
+        if member.provisional:
+            return RedirectResponse(f"/console/account?lang={words.language}", 303, headers=HEADERS)
         spoken = {code: words(code) for code in _SPOKEN_BY_SCRIPT}
         return page(
             "console.html", words, member=member, groups=_groups(rows, member), now=deps.clock(),
@@ -103,12 +115,30 @@ def build_console(deps: Deps) -> APIRouter:
             spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, done=DONE, longest=LONGEST_MESSAGE,
             supervises=member.role == "supervisor", bands=BANDS, raise_reasons=RAISE_REASONS,
             lower_reasons=LOWER_REASONS, block_reasons=BLOCK_REASONS,
+            contact_reasons=contacts.REASONS, account_spoken=about_accounts(words),
+        )
+
+    def about_accounts(words: Words) -> str:
+        return json.dumps({code: words(code) for code in _SPOKEN_ABOUT_ACCOUNTS}, ensure_ascii=False)
+
+    @router.get("/account")
+    async def account(request: Request, lang: str = "ar") -> Response:
+        words = Words(lang)
+        try:
+            member = await who_is(deps, sessions, request)
+        except (RedisError, DatabaseUnavailable):
+            return PlainTextResponse(words("problem_store-away"), 503, headers={**HEADERS, "Retry-After": "2"})
+        if member is None:
+            return RedirectResponse(f"/console/sign-in?lang={words.language}", 303, headers=HEADERS)
+        return page(
+            "console_account.html", words, member=member, account_spoken=about_accounts(words),
+            passkey_labels=PASSKEY_LABELS, looks_after=LOOKS_AFTER,
         )
 
     @router.get("/sign-in")
     async def sign_in(lang: str = "ar") -> Response:
         words = Words(lang)
-        spoken = {code: words(code) for code in _SPOKEN_BY_SCRIPT if code.startswith("problem_")}
+        spoken = {code: words(code) for code in _SPOKEN_ABOUT_ACCOUNTS if code.startswith("problem_")}
         return page("console_signin.html", words, spoken=json.dumps(spoken, ensure_ascii=False))
 
     @router.get("/queue")

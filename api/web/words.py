@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from api.web.words_accounts import ACCOUNT_WORDS
 from api.web.words_aids import AIDS
 from api.web.words_rota import ROTA_WORDS
 
@@ -263,6 +264,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "H4": ("زواج أو سفر قسري قريب", "Forced marriage or travel soon"),
     "H5": ("ابتزاز بصور", "Blackmail with pictures"),
     **ROTA_WORDS,
+    **ACCOUNT_WORDS,
 }
 
 

@@ -14,6 +14,7 @@ export class Talk {
     this.over = false;
     this.sending = Promise.resolve();
     this.element = document.getElementById("talk-template").content.firstElementChild.cloneNode(true);
+    this.element.dataset.handoff = id;
     this.list = this.element.querySelector(".words");
     this.banner = this.element.querySelector(".talk-banner");
     this.write = this.element.querySelector(".write");

@@ -13,7 +13,7 @@ import pytest
 from api.cli import main as command_line
 
 ROOT = Path(__file__).resolve().parents[3]
-COMMANDS = ("up", "test", "understand", "train", "check", "doctor", "audit", "staff", "staff add", "keys", "keys rotate")
+COMMANDS = ("up", "test", "understand", "train", "check", "doctor", "audit", "audit verify", "staff", "staff add", "staff deactivate", "staff recover", "keys", "keys rotate")
 
 
 def hams(var: Path, *arguments: str, **environ: str) -> tuple[int, str, str]:
@@ -103,6 +103,17 @@ def test_staff_add_says_what_an_account_cannot_be(tmp_path: Path, arguments: lis
 def test_a_name_is_given_once(tmp_path: Path) -> None:
     hams(tmp_path / "var", "staff", "add", "amal", "--role", "admin")
     assert hams(tmp_path / "var", "staff", "add", "Amal", "--role", "office")[0] == 1
+
+
+def test_an_account_is_put_out_of_service_and_its_recovery_asked_for(tmp_path: Path) -> None:
+    hams(tmp_path / "var", "staff", "add", "amal", "--role", "counsellor")
+    assert hams(tmp_path / "var", "staff", "deactivate", "Amal")[0] == 0
+    again = hams(tmp_path / "var", "staff", "deactivate", "amal")
+    assert again[0] == 1 and again[2].startswith("hams: not possible now") and again[2].count("\n") == 1
+    for _ in range(2):
+        assert hams(tmp_path / "var", "staff", "recover", "amal")[0] == 0
+    assert hams(tmp_path / "var", "staff", "recover", "nobody") == (1, "", "hams: there is no account of that name\n")
+    assert hams(tmp_path / "var", "audit", "verify")[1].startswith("rows right  4\n")
 
 
 def test_a_database_that_is_away_is_one_line_without_its_password(tmp_path: Path) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import itertools
 import os
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import pyotp
 import pytest
 import sqlalchemy as sa
+from argon2 import PasswordHasher
 from redis.asyncio import Redis
 
 from api.audit import trail
@@ -17,9 +22,10 @@ from api.conversations.sealing import Keyring
 from api.database import Database
 from api.staff import accounts, tables
 from api.staff.accounts import NameTaken, NewStaff, NotAnAccount
-from api.staff.passwords import WeakPassword
+from api.staff.devices import REMEMBERED_SECONDS, Devices
+from api.staff.passwords import Passwords, WeakPassword
 from api.staff.sessions import IDLE_SECONDS, LONGEST_SECONDS, Sessions
-from api.staff.signin import FREE_TRIES, Refused, SignIn, TooSoon
+from api.staff.signin import FREE_TRIES, SOURCE_REFILL_SECONDS, SOURCE_TRIES, Refused, SignIn, TooSoon
 from tests.fixtures_redis import RedisServer, start_redis
 from tests.fixtures_staff import KEYRING, NOON, PASSWORDS, Clock, code_of, databases, hire
 
@@ -58,6 +64,11 @@ def sign_in(database: Database, redis: Redis, clock: Clock) -> SignIn:
 @pytest.fixture
 def sessions(redis: Redis, clock: Clock) -> Sessions:
     return Sessions(redis, KEYRING, clock=clock, random_bytes=os.urandom, secure=True)
+
+
+@pytest.fixture
+def devices(clock: Clock) -> Devices:
+    return Devices(KEYRING, clock=clock, random_bytes=os.urandom, secure=True)
 
 
 @pytest.fixture
@@ -179,10 +190,10 @@ async def test_a_changed_password_takes_the_place_of_the_old_one(
 ) -> None:
     member = await sign_in.check("salma", salma.password, code_of(salma), source="1.1.1.1")
     with pytest.raises(Refused):
-        await sign_in.change(member, "wrong password!", "a better pass phrase", source="1.1.1.1")
+        await sign_in.change(member, "wrong password!", "a better pass phrase", session="s1")
     with pytest.raises(WeakPassword):
-        await sign_in.change(member, salma.password, "short", source="1.1.1.1")
-    changed = await sign_in.change(member, salma.password, "a better pass phrase", source="1.1.1.1")
+        await sign_in.change(member, salma.password, "short", session="s1")
+    changed = await sign_in.change(member, salma.password, "a better pass phrase", session="s1")
     assert changed.credentials == member.credentials + 1
     clock.now += 30
     with pytest.raises(Refused):
@@ -255,3 +266,168 @@ async def test_a_made_up_cookie_is_no_session(token: str | None, sessions: Sessi
 def test_the_cookie_is_bound_to_the_host_under_https(redis: Redis, clock: Clock) -> None:
     for secure, name in ((True, "__Host-hams"), (False, "hams")):
         assert Sessions(redis, KEYRING, clock=clock, random_bytes=os.urandom, secure=secure).cookie == name
+
+
+async def test_an_attacker_in_many_places_keeps_nobody_out(sign_in: SignIn, salma: NewStaff, clock: Clock) -> None:
+    few = asyncio.Semaphore(20)  # the store's connections are bounded
+
+    async def hammer(place: str) -> None:
+        for _ in range(FREE_TRIES + 1):
+            with contextlib.suppress(Refused, TooSoon):
+                async with few:
+                    await sign_in.check("salma", "wrong password!", "000000", source=place)
+
+    await asyncio.gather(*(hammer(f"6.6.{n // 250}.{n % 250}") for n in range(200)))
+    assert await sign_in.check("salma", salma.password, code_of(salma), source="1.1.1.1")
+
+
+async def test_from_the_same_place_a_browser_that_is_known_stays_open(
+    sign_in: SignIn, salma: NewStaff, devices: Devices, clock: Clock
+) -> None:
+    """Behind a proxy, or in one office, the attacker and the owner come from one address."""
+    cookie = devices.remember(salma.id)
+    for n in range(SOURCE_TRIES * 2):
+        with contextlib.suppress(Refused, TooSoon):
+            await sign_in.check("salma" if n % 2 else f"name{n}", "wrong password!", "000000", source="6.6.6.6")
+    with pytest.raises(TooSoon):
+        await sign_in.check("salma", salma.password, code_of(salma), source="6.6.6.6")
+    assert await sign_in.check(
+        "salma", salma.password, code_of(salma), source="6.6.6.6", lane_of=lambda staff: devices.lane(cookie, staff)
+    )
+
+
+async def test_a_known_browser_is_no_way_to_guess(sign_in: SignIn, salma: NewStaff, devices: Devices) -> None:
+    cookie = devices.remember(salma.id)
+    looked_at = 0
+    for _ in range(40):
+        try:
+            await sign_in.check(
+                "salma", "wrong password!", "000000", source="6.6.6.6", lane_of=lambda staff: devices.lane(cookie, staff)
+            )
+        except Refused:
+            looked_at += 1
+        except TooSoon:
+            pass
+    assert looked_at == 2 * FREE_TRIES  # its own, then like everybody from there
+
+
+async def test_a_stolen_cookie_of_a_browser_does_not_shut_its_owner_out(
+    sign_in: SignIn, salma: NewStaff, devices: Devices
+) -> None:
+    cookie = devices.remember(salma.id)
+    for _ in range(30):
+        with contextlib.suppress(Refused, TooSoon):
+            await sign_in.check(
+                "salma", "wrong password!", "000000", source="6.6.6.6", lane_of=lambda staff: devices.lane(cookie, staff)
+            )
+    assert await sign_in.check(
+        "salma", salma.password, code_of(salma), source="1.1.1.1", lane_of=lambda staff: devices.lane(cookie, staff)
+    )
+
+
+async def test_one_place_cannot_try_one_password_on_every_name(sign_in: SignIn, redis: Redis, clock: Clock) -> None:
+    looked_at = 0
+    for n in range(SOURCE_TRIES * 3):
+        try:
+            await sign_in.check(f"name{n}", "wrong password!", "000000", source="6.6.6.6")
+        except Refused:
+            looked_at += 1
+        except TooSoon:
+            pass
+    assert looked_at == SOURCE_TRIES
+    assert await redis.dbsize() == SOURCE_TRIES + 1, "names that were not looked at leave nothing behind"
+    clock.now += SOURCE_REFILL_SECONDS
+    with pytest.raises(Refused):
+        await sign_in.check("another", "wrong password!", "000000", source="6.6.6.6")
+    with pytest.raises(TooSoon):
+        await sign_in.check("one more", "wrong password!", "000000", source="6.6.6.6")
+
+
+async def test_hammering_one_name_takes_nobody_elses_tries_from_the_same_place(sign_in: SignIn, salma: NewStaff) -> None:
+    for _ in range(SOURCE_TRIES * 3):
+        with contextlib.suppress(Refused, TooSoon):
+            await sign_in.check("huda", "wrong password!", "000000", source="6.6.6.6")
+    assert await sign_in.check("salma", salma.password, code_of(salma), source="6.6.6.6")
+
+
+async def test_a_shift_that_begins_at_one_address_is_not_slowed(sign_in: SignIn, database: Database) -> None:
+    crew = [hire(database, f"night{n}") for n in range(SOURCE_TRIES + 10)]
+    for one in crew:
+        assert await sign_in.check(one.username, one.password, code_of(one), source="1.1.1.1")
+
+
+async def test_an_unknown_name_costs_the_same_work_as_a_known_one(
+    sign_in: SignIn, salma: NewStaff, monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
+    """Counted, not timed: the hashes that are computed, with which costs, the codes, and the questions to the database."""
+    work: list[str] = []
+    verify, generate = PasswordHasher.verify, pyotp.TOTP.generate_otp
+    monkeypatch.setattr(PasswordHasher, "verify", lambda self, stored, given: (
+        work.append(f"argon2 {str(stored).split('$')[3]}"), verify(self, stored, given))[1])
+    monkeypatch.setattr(pyotp.TOTP, "generate_otp", lambda self, at: (work.append("code"), generate(self, at))[1])
+    sa.event.listen(
+        database.engine, "before_cursor_execute",
+        lambda _c, _cursor, statement, *_: work.append("query") if statement.startswith("SELECT") else None,
+    )
+    done = []
+    PASSWORDS.prepare()
+    for name in ("salma", "nobody"):
+        work.clear()
+        with pytest.raises(Refused):
+            await sign_in.check(name, "wrong password!", "000000", source=name)
+        done.append(sorted(work))
+    assert done[0] == done[1] and "code" in done[0] and any(step.startswith("argon2") for step in done[0])
+
+
+async def test_while_strangers_crowd_the_door_a_known_browser_and_a_second_factor_pass(
+    sign_in: SignIn, salma: NewStaff, devices: Devices, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """Every place where strangers' passwords are hashed hangs: who is known does not queue behind them."""
+    cookie, let_go = devices.remember(salma.id), threading.Event()
+    matches = Passwords.matches
+
+    def slow(self: Passwords, stored: str | None, password: str) -> bool:
+        if password == "a flood":
+            let_go.wait(30)
+        return matches(self, stored, password)
+
+    monkeypatch.setattr(Passwords, "matches", slow)
+    flood = [asyncio.create_task(sign_in.check(f"n{n}", "a flood", "000000", source=f"6.6.6.{n}")) for n in range(40)]
+    await asyncio.sleep(0)
+    try:
+        async with asyncio.timeout(20):
+            member = await sign_in.check(
+                "salma", salma.password, code_of(salma), source="1.1.1.1", lane_of=lambda staff: devices.lane(cookie, staff)
+            )
+            clock.now += 30
+            await sign_in.prove(member, salma.password, code_of(salma, clock.now), session="s")
+    finally:
+        let_go.set()
+    results = await asyncio.gather(*flood, return_exceptions=True)
+    assert any(isinstance(result, TooSoon) for result in results), "a queue that grows without end helps nobody"
+
+
+async def test_a_second_factor_is_slowed_for_its_own_session_only(sign_in: SignIn, salma: NewStaff, database: Database) -> None:
+    with database.engine.connect() as connection:
+        member = accounts.find_staff(connection, salma.id)
+    assert member is not None
+    for _ in range(FREE_TRIES):
+        with pytest.raises(Refused):
+            await sign_in.prove(member, "wrong password!", "000000", session="stolen")
+    with pytest.raises(TooSoon):
+        await sign_in.prove(member, salma.password, code_of(salma), session="stolen")
+    await sign_in.prove(member, salma.password, code_of(salma), session="her own")
+
+
+@pytest.mark.parametrize("cookie", [None, "", "x", "A" * 80, "ء" * 40, "a" * 5000, "=" * 20])
+def test_a_made_up_browser_is_not_known(cookie: str | None, devices: Devices) -> None:
+    assert devices.lane(cookie, "ab") is None
+
+
+def test_a_browser_is_known_for_its_own_account_for_a_month_and_names_nobody(devices: Devices, clock: Clock) -> None:
+    cookie = devices.remember("ab12")
+    assert devices.lane(cookie, "ab12") and devices.lane(cookie, "cd34") is None and devices.lane(cookie, None) is None
+    assert devices.remember("ab12") != cookie and devices.lane(devices.remember("ab12"), "ab12") != devices.lane(cookie, "ab12")
+    assert b"ab12" not in base64.urlsafe_b64decode(cookie + "==")
+    clock.now += REMEMBERED_SECONDS + 1
+    assert devices.lane(cookie, "ab12") is None
