@@ -58,7 +58,8 @@ class Judge:
         Raises:
             LookupError: the model has none.
         """
-        nodes = self._engine._agent.processor.graph_runner._nodes.values()  # no door leads there: only a measurement asks
+        # no door leads there: only a measurement asks
+        nodes = self._engine._agent.processor.graph_runner._nodes.values()
         for node in nodes:
             if isinstance(node._component, kind):
                 return node._component
@@ -91,8 +92,8 @@ def group_of(row: dict[str, Any]) -> str:
 def finer_group_of(row: dict[str, Any]) -> str:
     """The part of its group a message is reported in; empty where the group has no parts or the label names none.
 
-    ``dialect`` tells Egyptian from Standard Arabic and, of Latin letters, English (null) from Arabizi; mixed is what has
-    Arabic letters beside them.
+    ``dialect`` tells Egyptian from Standard Arabic and, of Latin letters, English (null) from Arabizi; mixed is what
+    has Arabic letters beside them.
     """
     if group_of(row) == "Latin and mixed":
         if re.search(r"[\u0621-\u064a]", row["text"]):

@@ -103,7 +103,7 @@ def told(judged: Judged) -> list[bool]:
 
 
 def by_group(judged: Judged) -> list[str]:
-    """A line for each group of dialects and, under it, its parts: intents, danger seen, look-alikes left alone, flags, dialect."""
+    """A line for each group of dialects, its parts under it: intents, danger seen, look-alikes left alone, flags, dialect."""
     groups: dict[tuple[str, str], Judged] = defaultdict(list)
     for row, understood in judged:
         if row["kind"] != "exit":

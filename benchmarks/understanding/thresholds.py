@@ -1,6 +1,6 @@
 """How the written thresholds stand among others: the choice made on half A of the development set, printed again.
 
-    .venv/engine/bin/python -m benchmarks.understanding.thresholds --model var/models/… [--quick] [--data ../shared/data]
+    .venv/engine/bin/python -m benchmarks.understanding.thresholds --model var/models/… [--quick] [--data DIR]
 
 Half A is judged once; every row decides anew on the same probabilities. Half B is not read. What is written is what the
 model was trained with (``config.yml`` and the components' defaults), marked ``*``. False alarms are those of
@@ -65,7 +65,7 @@ def urgent_at(understood: Mapping[str, Any], rings_at: float) -> bool:
 
 
 def flags_at(chances: Chances, by_rule: frozenset[str], flag: float, now: float) -> set[str]:
-    """The flags of a message at other thresholds (probabilities): ``now`` for immediate danger, ``flag`` for the others."""
+    """The flags of a message at other thresholds (probabilities): ``now`` for danger, ``flag`` for the others."""
     needed = dict.fromkeys(FLAGS, flag) | {DANGER: now}
     return {name for name in FLAGS if name in chances and chances[name][name] >= needed[name]} | by_rule
 
@@ -96,7 +96,7 @@ def overhear(heads: Heads) -> list[dict[str, dict[str, float]]]:
         latest[:] = [score(*asked)]
         return latest[0]
 
-    heads.score = heard  # type: ignore[method-assign]
+    heads.score = heard  # type: ignore[assignment]
     return latest
 
 
@@ -104,7 +104,7 @@ async def listen(judging: Judge) -> list[Seen]:
     """Half A, each message judged once.
 
     Raises:
-        RuntimeError: the written thresholds do not give back what the model answered: this file lags behind the component.
+        RuntimeError: the written thresholds do not give back what the model answered (this file lags behind it).
     """
     understanding = judging.part(Understanding)
     written = understanding._config
@@ -138,12 +138,13 @@ def danger_table(judged: Judged, talk: Sequence[Mapping[str, Any]], written: flo
     danger = [u for r, u in judged if r["kind"] == "danger"]
     alike = [u for r, u in judged if r["kind"] == "lookalike"]
     others = [u for r, u in judged if r["kind"] == "intent" and DANGER not in r["flags"]]
-    yield f"danger: {len(danger)} messages, {len(alike)} look-alikes, {len(others)} others, {len(talk) or 'no'} of ordinary talk"
-    yield "  rings_at   recall   specificity   urgent among others   false alarms in 10,000"
+    beside = f"; {len(talk)} of ordinary talk" if talk else ""
+    yield f"danger: {len(danger)} messages, {len(alike)} look-alikes, {len(others)} others{beside}"
+    yield "  rings_at   recall   specificity   urgent among others" + ("   false alarms in 10,000" if talk else "")
     for value in around(written, 0.02, 5, 6):
         seen, rung, rings, false = (_share([urgent_at(u, value) for u in of]) for of in (danger, alike, others, talk))
-        alarms = f"{10_000 * false:.0f}" if talk else "–"
-        yield f"{_mark(value, written)}{value:8.2f}{seen:9.3f}{1 - rung:14.3f}{rings:22.3f}{alarms:>25}"
+        alarms = f"{10_000 * false:25.0f}" if talk else ""
+        yield f"{_mark(value, written)}{value:8.2f}{seen:9.3f}{1 - rung:14.3f}{rings:22.3f}{alarms}"
 
 
 def flags_table(seen: Sequence[Seen], name: str, written: Mapping[str, float]) -> Iterator[str]:
@@ -151,15 +152,14 @@ def flags_table(seen: Sequence[Seen], name: str, written: Mapping[str, float]) -
     yield f"  {name:18}  micro-F1   without danger and look-alikes"
     for value in around(written[name], 0.05, 4, 4):
         at = {**written, name: value}
-        judged = [
-            (one.row, {"flags": flags_at(one.chances, one.by_rule, at["flag_threshold"], at["flag_now_threshold"])}) for one in seen
-        ]
+        flag, now = at["flag_threshold"], at["flag_now_threshold"]
+        judged = [(one.row, {"flags": flags_at(one.chances, one.by_rule, flag, now)}) for one in seen]
         plain = [(row, understood) for row, understood in judged if row["kind"] == "intent"]
         yield f"{_mark(value, written[name])}{value:18.2f}{flags_f1(judged):10.3f}{flags_f1(plain):33.3f}"
 
 
 def calibration_table(seen: Sequence[Seen], slope: float, offset: float) -> Iterator[str]:
-    """A row for what is written, for the share as it is, and for the line fitted here; then how far the first is from the last.
+    """A row for what is written, for the raw share, and for the line fitted here; then how far they are apart.
 
     A confidence the models did not give (a rule's, or that of another language) stays what it is in all of them.
     """
@@ -168,22 +168,30 @@ def calibration_table(seen: Sequence[Seen], slope: float, offset: float) -> Iter
     hits = [right(one.row, one.understood) for one in intents]
     given = [(raw, hit) for raw, hit in zip(shares, hits, strict=True) if raw is not None]
     best = fitted([raw for raw, _ in given], [hit for _, hit in given])
-    yield f"calibration: {len(intents)} messages of the intents, {len(given)} of them with a confidence of the models' own"
+    own = f"{len(given)} of them with a confidence of the models' own"
+    yield f"calibration: {len(intents)} messages of the intents, {own}"
     yield "                      slope  offset   expected calibration error   mean log-likelihood"
-    lines = {"* written": (slope, offset), "  share as it is": (1.0, 0.0), "  fitted here": best}
+    lines = {"* written": (slope, offset), "  raw": (1.0, 0.0), "  fitted here": best}
     for name, line in lines.items():
-        told = [one.understood["confidence"] if raw is None else confidence_at(raw, *line) for one, raw in zip(intents, shares, strict=True)]
-        judged = [(one.row, {**one.understood, "confidence": chance}) for one, chance in zip(intents, told, strict=True)]
+        judged = [_told_anew(one, raw, line) for one, raw in zip(intents, shares, strict=True)]
         likely = _share([_log_likelihood(confidence_at(raw, *line), hit) for raw, hit in given])
         yield f"{name:20}{line[0]:7.2f}{line[1]:8.2f}{calibration_error(judged):29.4f}{likely:22.4f}"
     apart = (round(slope - best[0], 2), round(offset - best[1], 2))
-    yield f"  written less fitted: slope {apart[0]:+.2f}, offset {apart[1]:+.2f}" if any(apart) else "  the written ones are the fitted ones"
+    differ = f"differ from the fitted by {apart[0]:+.2f} (slope) and {apart[1]:+.2f} (offset)"
+    yield f"  the written ones {differ if any(apart) else 'are the fitted ones'}"
 
 
 def raw_share(one: Seen, slope: float, offset: float) -> float | None:
     """The likeliest intent's share, or None where the message's confidence was not made of it."""
-    raw = max(one.chances[INTENTS].values()) if INTENTS in one.chances else None
-    return raw if raw is not None and abs(confidence_at(raw, slope, offset) - one.understood["confidence"]) < 1e-9 else None
+    if INTENTS not in one.chances:
+        return None
+    raw = max(one.chances[INTENTS].values())
+    return raw if abs(confidence_at(raw, slope, offset) - one.understood["confidence"]) < 1e-9 else None
+
+
+def _told_anew(one: Seen, raw: float | None, line: tuple[float, float]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Record and understanding, with the confidence another line makes of the share."""
+    return one.row, one.understood if raw is None else {**one.understood, "confidence": confidence_at(raw, *line)}
 
 
 def _log_likelihood(chance: float, hit: bool) -> float:
@@ -201,9 +209,8 @@ def _mark(value: float, written: float) -> str:
 def _flag_thresholds(config: Mapping[str, Any]) -> Iterator[str]:
     """The flags' thresholds as they are written, also any that this file knows nothing of."""
     flags = {"flag_threshold": "every flag without one of its own", "flag_now_threshold": DANGER}
-    yield "flags: " + "; ".join(
-        f"{name} {value} ({flags.get(name, 'not varied here')})" for name, value in config.items() if name.endswith("_threshold")
-    )
+    written = [(name, value) for name, value in config.items() if name.endswith("_threshold")]
+    yield "flags: " + "; ".join(f"{name} {value} ({flags.get(name, 'not varied here')})" for name, value in written)
 
 
 async def tables(model: Path, data: Path | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""Marks of a message: its concepts and their order, the same whatever words say them and whichever way they are read."""
+"""Marks of a message: its concepts and their order, the same whatever words say them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ CONCEPTS = compile_concepts([{"concepts": {
     "door": {"msa": ["باب"], "english": ["door"]},
     "money": {"msa": ["مال"], "english": ["money"]},
 }}])
-LEARNED = ["جوزي ضربني", "ضربت جوزي", "جوزي ضربني عند الباب", "ضربت جوزي عند الباب", "جوزي على الباب وضربني", "ضرب الباب وجوزي"] * 3
+LEARNED = [
+    "جوزي ضربني", "ضربت جوزي", "جوزي ضربني عند الباب", "ضربت جوزي عند الباب",
+    "جوزي على الباب وضربني", "ضرب الباب وجوزي",
+] * 3
 RARE = ["مال"] * 2
 WEIGHT = 0.25
 
@@ -40,7 +43,9 @@ def columns(marks: ConceptMarks, text: str) -> set[int]:
     return set(marks.active(text)[0].tolist())
 
 
-@pytest.mark.parametrize("other", ["ريلي طقني", "وجوزها بيضربها", "my husband hit me", "جوزي darabni", "جَوزي ضَرَبَني"])
+@pytest.mark.parametrize("other", [
+    "ريلي طقني", "وجوزها بيضربها", "my husband hit me", "جوزي darabni", "جَوزي ضَرَبَني",
+])
 def test_one_thing_said_in_other_words_has_the_same_marks(marks: ConceptMarks, other: str) -> None:
     said = columns(marks, "جوزي ضربني")
     assert said
@@ -73,9 +78,9 @@ def test_what_few_messages_say_is_not_learned() -> None:
 
 
 def test_where_there_is_no_room_the_commonest_are_kept() -> None:
-    two = learned(["ضربني"] * 9 + ["جوزي"] * 5 + ["باب"] * 7 + ["مال"] * 3, most=2)
+    two = learned(["مال"] * 9 + ["جوزي"] * 7 + ["باب"] * 5 + ["ضربني"] * 3, most=2)
     assert two.width == 2
-    assert [len(columns(two, text)) for text in ("ضربني", "باب", "جوزي", "مال")] == [1, 1, 0, 0]
+    assert [len(columns(two, text)) for text in ("مال", "جوزي", "باب", "ضربني")] == [1, 1, 0, 0]
 
 
 def test_the_order_of_the_training_messages_changes_no_column(marks: ConceptMarks) -> None:
@@ -87,7 +92,10 @@ def test_the_order_of_the_training_messages_changes_no_column(marks: ConceptMark
         assert columns(again, text) == columns(marks, text)
 
 
-@pytest.mark.parametrize("text", [*LEARNED[:6], "", "😭", "١٢٣", "\ud800", "hitch", "كلمه غريبه", "جوزي ضربني " * 100, "ا" * 1_600])
+@pytest.mark.parametrize("text", [
+    *LEARNED[:6], "", "😭", "١٢٣", "\ud800", "hitch", "كلمه غريبه", "ا" * 50,
+    pytest.param("جوزي ضربني " * 100, id="again and again"),
+])
 def test_one_message_has_the_marks_it_has_among_many(marks: ConceptMarks, text: str) -> None:
     row = np.zeros(marks.width, dtype=np.float32)
     row[marks.active(text)[0]] = marks.active(text)[1]
@@ -111,7 +119,8 @@ def test_every_mark_is_worth_the_same(weight: float) -> None:
 
 def test_late_in_a_very_long_message_a_concept_is_still_seen_but_no_longer_paired(marks: ConceptMarks) -> None:
     long = "باب " * 200
-    assert columns(marks, f"{long}جوزي ضربني") == columns(marks, "باب") | columns(marks, "جوزي") | columns(marks, "ضربني")
+    alone = [columns(marks, word) for word in ("باب", "جوزي", "ضربني")]
+    assert columns(marks, f"{long}جوزي ضربني") == set.union(*alone)
 
 
 def test_before_learning_nothing_is_marked() -> None:

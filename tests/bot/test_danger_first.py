@@ -29,14 +29,16 @@ BY_RULE = "utter_greet"
 @pytest.fixture
 def policy(tmp_path: Path) -> DangerFirst:
     """Loaded as from a model: nothing of it was kept."""
-    context = ExecutionContext(GraphSchema({}))
-    return DangerFirst.load(DangerFirst.get_default_config(), LocalModelStorage(tmp_path), Resource("danger_first"), context)
+    storage, context = LocalModelStorage(tmp_path), ExecutionContext(GraphSchema({}))
+    return DangerFirst.load(DangerFirst.get_default_config(), storage, Resource("danger_first"), context)
 
 
 def message(alarm: str | None, intent: str | None = "greet") -> UserUttered:
     """What the pipeline hands on; without ``alarm`` it is a message the pipeline never saw."""
     understood: dict[str, Any] = {"intent": {"name": intent, "confidence": 0.9}, "entities": []}
-    return UserUttered("كلام", understood["intent"], [], understood if alarm is None else {**understood, "alarm": alarm})
+    if alarm is not None:
+        understood["alarm"] = alarm
+    return UserUttered("كلام", understood["intent"], [], understood)
 
 
 def after(*events: Event, talk: object = None) -> DialogueStateTracker:
@@ -69,7 +71,8 @@ def test_without_an_alarm_the_rules_decide(policy: DangerFirst, alarm: str | Non
 
 
 @pytest.mark.parametrize(("told", "of_now", "of_maybe"), [
-    ([], "asking", "asking"), (["phone", "consent", "high"], "asking", "asking"), (["danger_check"], "asking", BY_RULE), (["RED"], "asking", BY_RULE),
+    ([], "asking", "asking"), (["phone", "consent", "high"], "asking", "asking"),
+    (["danger_check"], "asking", BY_RULE), (["RED"], "asking", BY_RULE),
 ])
 def test_a_suspicion_is_asked_about_once_and_danger_every_time(
     policy: DangerFirst, told: list[str], of_now: str, of_maybe: str
@@ -91,9 +94,9 @@ def test_one_message_is_taken_once(policy: DangerFirst, done: str) -> None:
 
 
 def test_the_alarm_is_that_of_the_last_message(policy: DangerFirst) -> None:
-    before = (LISTEN, message("now"), ActionExecuted("utter_greet"), LISTEN)
-    assert decided(policy, after(*before, message(""))) == BY_RULE
-    assert decided(policy, after(LISTEN, message(""), ActionExecuted("utter_greet"), LISTEN, message("now"))) == "asking"
+    answered = (ActionExecuted(BY_RULE), LISTEN)
+    assert decided(policy, after(LISTEN, message("now"), *answered, message(""))) == BY_RULE
+    assert decided(policy, after(LISTEN, message(""), *answered, message("now"))) == "asking"
 
 
 def test_where_nobody_wrote_yet_it_says_nothing(policy: DangerFirst) -> None:
