@@ -1,6 +1,6 @@
 """Concepts: what a reader sees in a message, whatever dialect and spelling it comes in.
 
-«بيضربني», «يطقني», "bi6ogni" and "he smacks me" are one concept to a reader. ``nlu_data/concepts/*.yml`` lists concepts
+«بيضربني», «يطقني», "y6gni" and "he smacks me" are one concept to a reader. ``nlu_data/concepts/*.yml`` lists concepts
 with their words in every dialect; this module finds them in a folded message: clitics and pronouns are taken off Arabic
 words, vowels off Latin-letter Arabic. The models use what is found as features, the danger rules (``danger.py``) look
 their own words up with the same means. Nothing is remembered between messages.

@@ -86,7 +86,8 @@ def guess_language(text: str) -> Language:
 def foreign_language(text: str) -> Foreign:
     """Which of the other languages of the Gulf's workers a message is written in; empty for Arabic, English or unsure.
 
-    Two telling words, or one where there is only one word; the alphabet alone tells Amharic.
+    The letters alone tell Amharic and Urdu. Persian takes two telling words, or one in a message of at most two; Latin letters
+    two different ones, and more of them than of English and Arabizi words together.
     """
     if _ETHIOPIC.search(text):
         return "am"

@@ -16,10 +16,11 @@ import jinja2
 import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
+from markupsafe import Markup
 from redis.exceptions import RedisError
 
 from api.database import DatabaseUnavailable
-from api.handoffs import claims, contacts, plan, queue
+from api.handoffs import claims, contacts, plan
 from api.handoffs.aids import CannedReply, known_of
 from api.handoffs.bands import LOWER_REASONS, RAISE_REASONS
 from api.handoffs.blocks import REASONS as BLOCK_REASONS
@@ -35,6 +36,7 @@ from api.staff.tables import LOOKS_AFTER, PASSKEY_LABELS
 from api.v1 import Deps, seen, sessions_of, who_is
 from api.v1_rota import may_set
 from api.web.assets import answer, read_assets
+from api.web.board import Drawing, Person, Reading, grouped
 from api.web.rota import OnDuty, add_rota_page
 from api.web.words import Words, in_words
 from api.web.words_accounts import ACCOUNT_WORDS
@@ -91,8 +93,19 @@ def build_console(deps: Deps) -> APIRouter:
     add_rota_page(router, deps, sessions, page, HEADERS)
     duty = OnDuty(deps)
 
-    async def rows_for(member: Staff) -> Sequence[queue.QueueRow]:
-        return await deps.database.read(lambda connection: queue.waiting(connection, member.scope))
+    reading, drawing = Reading(deps.database), Drawing(templates)
+
+    def board(people: Sequence[Person], member: Staff, words: Words) -> list[tuple[str, list[Markup]]]:
+        """The cards as drawn for one member of staff, under their headings."""
+        desk_named = _desk_named(deps, words)
+
+        def desks_of(ticket: Ticket) -> str:
+            return " + ".join(desk_named(code) for code in (ticket.desk, ticket.called_desk) if code)
+
+        return [
+            (name, [drawing.card(person, words, concerns, desks_of(person.row.ticket)) for person, concerns in cards])
+            for name, cards in grouped(people, member)
+        ]
 
     @router.get("")
     @router.get("/")
@@ -100,7 +113,7 @@ def build_console(deps: Deps) -> APIRouter:
         words = Words(lang)
         try:
             member = await who_is(deps, sessions, request)
-            rows = await rows_for(member) if member is not None and member.talks else ()
+            people = await reading.people(member.scope) if member is not None and member.talks else ()
             count = await duty.count()
         except (RedisError, DatabaseUnavailable):
             return PlainTextResponse(words("problem_store-away"), 503, headers={**HEADERS, "Retry-After": "2"})
@@ -110,10 +123,10 @@ def build_console(deps: Deps) -> APIRouter:
             return RedirectResponse(f"/console/account?lang={words.language}", 303, headers=HEADERS)
         spoken = {code: words(code) for code in _SPOKEN_BY_SCRIPT}
         return page(
-            "console.html", words, member=member, groups=_groups(rows, member), now=deps.clock(),
-            duty=count, desk_named=_desk_named(deps, words), may_set_rota=may_set(member),
+            "console.html", words, member=member, groups=board(people, member, words), now=deps.clock(),
+            duty=count, may_set_rota=may_set(member),
             spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, done=DONE, longest=LONGEST_MESSAGE,
-            supervises=member.role == "supervisor", bands=BANDS, raise_reasons=RAISE_REASONS,
+            bands=BANDS, raise_reasons=RAISE_REASONS,
             lower_reasons=LOWER_REASONS, block_reasons=BLOCK_REASONS,
             contact_reasons=contacts.REASONS, account_spoken=about_accounts(words),
         )
@@ -148,14 +161,11 @@ def build_console(deps: Deps) -> APIRouter:
             member = await who_is(deps, sessions, request, touch=False)
             if member is None or not member.talks:
                 return PlainTextResponse("", 401, headers=HEADERS)
-            groups, count = _groups(await rows_for(member), member), await duty.count()
+            people, count = await reading.people(member.scope), await duty.count()
         except (RedisError, DatabaseUnavailable):
             return PlainTextResponse("", 503, headers={**HEADERS, "Retry-After": "2"})
         words = Words(lang)
-        return page(
-            "console_queue.html", words, groups=groups, now=deps.clock(), supervises=member.role == "supervisor", duty=count,
-            desk_named=_desk_named(deps, words),
-        )
+        return page("console_queue.html", words, groups=board(people, member, words), now=deps.clock(), duty=count)
 
     @router.get("/aids/{ticket_id}")
     async def aids_of_talk(ticket_id: str, request: Request, lang: str = "ar") -> Response:
@@ -206,27 +216,3 @@ def _blanks_in_words(reply: CannedReply, words: Words) -> str:
 
 def _desk_named(deps: Deps, words: Words) -> Callable[[str], str]:
     return lambda code: desk_named(deps.desks(), code, words.language)
-
-
-def _groups(rows: Sequence[queue.QueueRow], member: Staff) -> list[tuple[str, list[dict[str, Any]]]]:
-    """The cards under their headings, each group in the queue's order."""
-    groups: dict[str, list[dict[str, Any]]] = {
-        "asked": [], "mine": [], "beside": [], "waiting": [], "left_group": [], "with_colleagues": [],
-    }
-    for row in rows:
-        mine = row.ticket.owner == member.id
-        reads = next((kind for staff, _, kind in row.present if staff == member.id), "")
-        asked = row.invited is not None and row.invited[0] == member.id
-        if mine:
-            name = "mine"
-        elif asked:
-            name = "asked"
-        elif reads:
-            name = "beside"
-        elif row.ticket.owner is not None:
-            name = "with_colleagues"
-        else:
-            name = "left_group" if row.ticket.state == "left" else "waiting"
-        proposed = row.lowering is not None and row.lowering[0].staff == member.id
-        groups[name].append({**queue.card(row), "mine": mine, "reads": reads, "asked": asked, "proposed": proposed})
-    return [(name, cards) for name, cards in groups.items() if cards or name == "waiting"]

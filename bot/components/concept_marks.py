@@ -21,7 +21,7 @@ from safety.folding import fold
 FILES = Path(__file__).resolve().parents[2] / "nlu_data" / "concepts"
 
 _NEAR = 6
-"""Words between two concepts that are still read together."""
+"""How many words on a concept may stand to be still read together with one before it."""
 
 _MOST = 120
 """Concepts of a message that are read together with what follows: the length of a very long one must not be its price."""

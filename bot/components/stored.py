@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
+from contextlib import ExitStack
 from typing import Any
 
 import joblib
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 
-logger = logging.getLogger(__name__)
 _FILE = "learned.joblib"
 
 
@@ -20,9 +19,15 @@ def keep(storage: ModelStorage, resource: Resource, learned: Any) -> None:
 
 
 def find(storage: ModelStorage, resource: Resource) -> Any | None:
-    """Read it back; None when this model was trained without the component."""
-    try:
-        with storage.read_from(resource) as directory:
-            return joblib.load(directory / _FILE)
-    except ValueError:
-        return None
+    """Read it back; None when this model was trained without the component.
+
+    Raises:
+        Exception: it was trained with it and cannot be read. Half a file must not pass for "nothing was learned": the
+            model of danger would be missing without a word.
+    """
+    with ExitStack() as opened:
+        try:
+            directory = opened.enter_context(storage.read_from(resource))
+        except ValueError:
+            return None
+        return joblib.load(directory / _FILE)

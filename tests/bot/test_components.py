@@ -85,7 +85,7 @@ def _last_word(text: str, p_danger: float = 0.0, by_rule: str = "", intent: str 
     return Alarm(Alarm.get_default_config()).process([message])[0]
 
 
-@pytest.mark.parametrize("text", ["خروج يا اخي", "بدي اطلع من الشات", "how do i leave the chat", "اخرج الحين"])
+@pytest.mark.parametrize("text", ["سكر المحادثة", "بدي اطلع من الشات", "how do i leave the chat", "اخرج الحين؟"])
 def test_a_suspected_exit_is_asked_about_but_never_where_there_may_be_danger(text: str) -> None:
     assert _last_word(text).get("intent") == {"name": "exit_now", "confidence": 1.0}
     assert _last_word(text).get("alarm") == ""

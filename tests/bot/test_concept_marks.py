@@ -25,7 +25,6 @@ LEARNED = [
     "جوزي على الباب وضربني", "ضرب الباب وجوزي",
 ] * 3
 RARE = ["مال"] * 2
-WEIGHT = 0.25
 
 
 def learned(texts: list[str] | None = None, **chosen: float) -> ConceptMarks:

@@ -295,7 +295,7 @@ def test_who_hurts_others_is_heard_asked_and_offered_a_person(engine: Engine, wo
     assert "person_offer" in [name for outcome in outcomes for name in names(outcome)]
 
 
-@pytest.mark.parametrize("words", ["خروج يا اخي", "exit it", "i want leave chat", "الخروج لو سمحت"])
+@pytest.mark.parametrize("words", ["اخرج الحين؟", "exit it", "i want leave chat", "سكر المحادثة"])
 def test_what_was_almost_an_exit_is_asked_about_and_the_question_waits_on(engine: Engine, words: str) -> None:
     menu = talk(engine, "مرحبا", "1", "2", "1")[-1].state
     assert names(talk(engine, words, state=menu)[-1]) == ["exit_hint"]
@@ -307,7 +307,7 @@ def test_what_was_almost_an_exit_is_asked_about_and_the_question_waits_on(engine
     assert names(talk(engine, words)[0]) == ["opening"]
 
 
-@pytest.mark.parametrize("words", ["خروج يا اخي", "exit it"])
+@pytest.mark.parametrize("words", ["سكر المحادثة", "exit it"])
 def test_danger_beside_what_was_almost_an_exit_is_danger(engine: Engine, words: str) -> None:
     state = talk(engine, "مرحبا", "1", "2", "1")[-1].state
     assert names(talk(engine, words, state=state, danger="now")[-1]) == ["danger_emergency"]

@@ -66,7 +66,6 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
         find(storage, MINE)
 
 
-@pytest.mark.xfail(strict=True, reason="find() takes every ValueError for a missing part; mending it asks for training")
 def test_half_a_file_is_refused(tmp_path: Path) -> None:
     storage = LocalModelStorage(tmp_path)
     keep(storage, MINE, np.random.RandomState(0).random_sample(10_000))

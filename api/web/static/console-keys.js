@@ -9,7 +9,7 @@ export class Keys {
   }
 
   pressed(event) {
-    if (event.isComposing || event.defaultPrevented || this.help.open) return;
+    if (event.isComposing || event.defaultPrevented || document.querySelector("dialog[open]")) return; // it has keys of its own
     const done = event.altKey || event.ctrlKey || event.metaKey ? this.withModifier(event) : this.alone(event);
     if (done) event.preventDefault();
   }

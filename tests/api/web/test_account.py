@@ -175,7 +175,7 @@ async def test_a_number_is_shown_after_a_second_factor_and_goes_with_the_talk(ho
     await page.goto(f"{house.base}/console?lang=en")
     await page.click(f'.card[data-id="{ticket.id}"] button[data-act="claim"]')
     await page.wait_for_selector(".talk:not([hidden]) textarea")
-    await page.click(".talk:not([hidden]) .menu summary")
+    await page.click(".talk:not([hidden]) .menu > summary")
     await page.click('.talk:not([hidden]) [data-act="contact"]')
     assert await page.input_value('#contact [name="reason"]') == "call_wish", "what the person asked for is chosen already"
     await page.click("#contact [type=submit]")
@@ -198,7 +198,7 @@ async def test_a_closed_dialog_asks_for_nothing_and_shows_nothing(house: House) 
     ticket = await house.flag(band="RED")
     await page.click(f'.card[data-id="{ticket.id}"] button[data-act="claim"]')
     await page.wait_for_selector(".talk:not([hidden]) textarea")
-    await page.click(".talk:not([hidden]) .menu summary")
+    await page.click(".talk:not([hidden]) .menu > summary")
     await page.click('.talk:not([hidden]) [data-act="contact"]')
     await page.select_option('#contact [name="reason"]', "emergency_services")
     await page.click("#contact [type=submit]")
@@ -272,7 +272,7 @@ async def test_on_a_phone_the_menu_of_a_talk_and_the_header_fit(language: str, h
     await page.set_viewport_size({"width": 390, "height": 800})
     await page.goto(f"{house.base}/console?lang={language}")
     await page.click(f'.card[data-id="{ticket.id}"] button[data-act="claim"]')
-    await page.click(".talk:not([hidden]) .menu summary")
+    await page.click(".talk:not([hidden]) .menu > summary")
     box = await page.locator('.talk:not([hidden]) [data-act="contact"]').bounding_box()
     assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390
     assert await page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -272,7 +272,7 @@ class TestInABrowser:
     async def test_escape_closes_one_thing_at_a_time(self, console: Console) -> None:
         async with in_a_browser(console) as (page, address):
             await claimed(console, page, address)
-            await page.locator(".talk:not([hidden]) .menu summary").click()
+            await page.locator(".talk:not([hidden]) .menu > summary").click()
             await page.keyboard.press("Escape")
             assert await page.locator(".menu[open]").count() == 0
             assert await page.is_visible(BOX), "the talk is still there"

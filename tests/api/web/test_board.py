@@ -1,0 +1,124 @@
+"""The queue for many consoles: read and drawn once, and never older than the request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+
+from api.database import Database, DatabaseUnavailable
+from api.handoffs import claims, queue
+from api.handoffs.tickets import open_handoff
+from api.staff.accounts import Staff
+from api.web.board import Drawing, Person, Reading, grouped
+from api.web.words import Words
+from tests.fixtures_staff import NOON, databases, hire, new_id, wish
+
+TEMPLATES = Path(__file__).parents[3] / "api" / "web" / "templates"
+ALL: frozenset[str] = frozenset()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with databases("sqlite", tmp_path) as [one]:
+        yield one
+
+
+class Counted:
+    """A database that counts readings and holds each until it is let go."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.readings, self.go, self.away = database, 0, asyncio.Event(), False
+
+    async def read(self, ask: Any) -> Any:
+        self.readings += 1
+        if self.away:
+            raise DatabaseUnavailable
+        found = await self.database.read(ask)
+        await self.go.wait()
+        return found
+
+
+async def flag(database: Database, person: str = "p1") -> str:
+    ticket = await database.write(lambda c: open_handoff(c, wish(person, generation=0), new_id=new_id(), now=NOON))
+    return ticket.id
+
+
+def counsellor(name: str, role: str = "counsellor") -> Staff:
+    return Staff(name, name, role, frozenset(), 1)
+
+
+async def test_fifty_consoles_that_ask_at_once_cost_two_readings_and_all_see_what_was_committed_before_they_asked(
+    database: Database,
+) -> None:
+    counted = Counted(database)
+    reading = Reading(counted)  # type: ignore[arg-type]
+    first = asyncio.create_task(reading.people(ALL))
+    while not counted.readings:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)  # it has read and not answered yet
+    await flag(database)
+    others = [asyncio.create_task(reading.people(ALL)) for _ in range(49)]
+    await asyncio.sleep(0.05)
+    counted.go.set()
+    assert len(await first) == 0
+    assert [len(people) for people in await asyncio.gather(*others)] == [1] * 49
+    assert counted.readings == 2
+
+
+async def test_one_who_goes_away_takes_the_reading_from_nobody(database: Database) -> None:
+    counted = Counted(database)
+    reading = Reading(counted)  # type: ignore[arg-type]
+    goes, stays = asyncio.create_task(reading.people(ALL)), asyncio.create_task(reading.people(ALL))
+    await asyncio.sleep(0.05)
+    goes.cancel()
+    counted.go.set()
+    assert await stays == []
+
+
+async def test_a_database_that_is_away_is_away_for_everybody_who_asked_and_asked_anew_by_the_next(database: Database) -> None:
+    counted = Counted(database)
+    counted.go.set()
+    counted.away = True
+    reading = Reading(counted)  # type: ignore[arg-type]
+    failed = await asyncio.gather(*(reading.people(ALL) for _ in range(3)), return_exceptions=True)
+    assert [type(one) for one in failed] == [DatabaseUnavailable] * 3
+    counted.away = False
+    assert await reading.people(ALL) == []
+
+
+async def test_a_card_is_drawn_once_for_all_whom_it_does_not_concern_and_anew_when_it_changed(database: Database) -> None:
+    drawn: list[str] = []
+    templates = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+    drawing = Drawing(templates)
+    render = drawing._template.render
+    drawing._template.render = lambda **values: (drawn.append(values["card"]["id"]), render(**values))[1]  # type: ignore[method-assign, func-returns-value]
+
+    async def board(member: Staff) -> str:
+        people: Sequence[Person] = await Reading(database).people(ALL)
+        return "".join(
+            drawing.card(person, Words("en"), concerns, "") for _, cards in grouped(people, member) for person, concerns in cards
+        )
+
+    ana = hire(database, "ana").id
+    ticket = await flag(database)
+    assert await board(counsellor(ana)) == await board(counsellor("b")) and drawn == [ticket]
+    assert 'data-act="claim"' in await board(counsellor(ana))
+    await database.write(lambda c: claims.claim(c, ticket, staff=ana, now=NOON))
+    assert 'data-act="open"' in await board(counsellor(ana)) and "data-act" not in await board(counsellor("b"))
+    assert "take-over" in await board(counsellor("c", "supervisor")) and drawn == [ticket] * 4
+
+
+def test_what_is_kept_as_drawn_holds_no_sealed_address(database: Database) -> None:
+    async def go() -> Person:
+        await flag(database)
+        (person,) = await Reading(database).people(ALL)
+        return person
+
+    person = asyncio.run(go())
+    assert person.row.ticket.reply_address and person.row.ticket.person not in person.stands
+    assert set(person.card) == set(queue.card(person.row))
