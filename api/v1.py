@@ -6,6 +6,7 @@ thin; who may do what to a ticket is decided in ``handoffs/claims.py``, who some
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -58,6 +59,8 @@ from api.v1_rota import rota_routes
 from safety.message_text import MessageText
 
 LARGEST_BODY = 16 * 1024
+_LOOKS_FOR_THE_FIRST, _LOOK_AGAIN_S = 20, 0.25
+"""How long a message that is sent again waits for what becomes of the first try."""
 
 _TICKET_ID = re.compile(r"[0-9A-Za-z]{1,32}")
 _FORBIDDEN_IN_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
@@ -134,9 +137,10 @@ class Close(Hands):
 
 
 class Say(Hands):
-    """A counsellor's message to the person."""
+    """A counsellor's message to the person. Sent again under the same ``id``, because nothing was heard of it, it goes once."""
 
     text: SecretStr
+    id: str | None = Field(default=None, pattern=r"^[0-9a-f]{16,32}$")
 
 
 class Present(BaseModel):
@@ -507,15 +511,38 @@ def build_v1(deps: Deps) -> FastAPI:
             return ticket, presence.anybody(connection, ticket_id)
 
         ticket, readers = await deps.database.read(ask)
+        if body.id is None:
+            return await write(ticket, text, member, readers)
+        before = await relay.begin_once(ticket_id, body.id)
+        for _ in range(_LOOKS_FOR_THE_FIRST):
+            if before != "":
+                break
+            await asyncio.sleep(_LOOK_AGAIN_S)  # the first try is still on its way
+            before = await relay.begin_once(ticket_id, body.id)
+        if before == "":
+            raise Problem("store-away")
+        if before is not None:
+            seq, _, state = before.partition(":")
+            return {"seq": int(seq), "state": state}
+        sent = None
+        try:
+            sent = await write(ticket, text, member, readers)
+        finally:
+            with suppress(RedisError):
+                await relay.finish_once(ticket_id, body.id, None if sent is None else f"{sent['seq']}:{sent['state']}")
+        return sent
+
+    async def write(ticket: Ticket, text: MessageText, member: Staff, readers: bool) -> dict[str, Any]:
+        """Send a counsellor's words to the person of their ticket."""
         first, now = ticket.answered_at is None, deps.clock()
         if first:  # before it is sent: the bot must not speak in between
             await deps.database.write(lambda connection: note_answered(connection, ticket, now))
             await queue.announce(deps.redis)
-        seq = await relay.next_out(ticket_id)
+        seq = await relay.next_out(ticket.id)
         # Only the outbox knows whether the person has left meanwhile: it reads the tombstone last.
         state = await deps.outbox.send(ticket, text)
         if readers and state is SendState.SENT:
-            await relay.say_along(ticket_id, seq, text)
+            await relay.say_along(ticket.id, seq, text)
         with suppress(DatabaseUnavailable):  # who writes is there, whatever becomes of their socket
             await deps.database.write(lambda connection: leases.renew(connection, {member.id}, leases.time_of(connection)))
         if first and state is not SendState.SENT:

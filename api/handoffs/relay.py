@@ -212,6 +212,26 @@ class Relay:
             return None
         return Words(seq, f"said-{seq}", MessageText(plain))
 
+    async def begin_once(self, ticket_id: str, message_id: str) -> str | None:
+        """Whether a counsellor's message is to be sent now; what became of it if it was sent before under the same id.
+
+        A console whose network goes away sends again what it heard nothing about. Returns ``None`` for the first who asks,
+        then "" as long as that one has not finished, then what :meth:`finish_once` was told.
+        """
+        key = _once(ticket_id, message_id)
+        if await self._redis.set(key, b"", nx=True, ex=WORDS_SECONDS):
+            return None
+        became = await self._redis.get(key)
+        return became.decode() if isinstance(became, bytes) else ""
+
+    async def finish_once(self, ticket_id: str, message_id: str, became: str | None) -> None:
+        """Remember what became of it for ten minutes; ``None`` if it never began, so that it may be tried again."""
+        key = _once(ticket_id, message_id)
+        if became is None:
+            await self._redis.delete(key)
+        else:
+            await self._redis.set(key, became.encode(), ex=WORDS_SECONDS)
+
     async def next_out(self, ticket_id: str) -> int:
         """The number of the counsellor's next message in this talk."""
         seq = int(await self._redis.incr(_out(ticket_id)))
@@ -255,6 +275,10 @@ def _gone(ticket_id: str) -> str:
 
 def _in(ticket_id: str) -> str:
     return f"relay:{{{ticket_id}}}:in"
+
+
+def _once(ticket_id: str, message_id: str) -> str:
+    return f"relay:{{{ticket_id}}}:once:{message_id}"
 
 
 def _out(ticket_id: str) -> str:

@@ -332,6 +332,50 @@ async def test_an_exit_the_table_does_not_show_yet_is_refused_by_the_outbox(line
     assert answer.json() == {"seq": 1, "state": "refused"}
 
 
+async def test_a_message_that_is_sent_again_under_its_id_goes_once_and_is_answered_the_same(line: Line) -> None:
+    client, ticket = await line.signed_in("salma"), await line.flag()
+    await client.post(f"handoffs/{ticket.id}/claim")
+    body = {"text": "معك", "id": "0123456789abcdef"}
+    first, again = [(await client.post(f"handoffs/{ticket.id}/messages", json=body)).json() for _ in range(2)]
+    assert first == again and first["state"] == "sent" and line.outbox.sent == [(ticket.id, "معك")]
+    other = (await client.post(f"handoffs/{ticket.id}/messages", json=body | {"id": "f" * 16})).json()
+    assert other["seq"] == first["seq"] + 1 and len(line.outbox.sent) == 2
+
+
+async def test_a_message_sent_again_while_the_first_try_is_on_its_way_waits_for_it(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, ticket = await line.signed_in("salma"), await line.flag()
+    await client.post(f"handoffs/{ticket.id}/claim")
+    real, go = FakeOutbox.send, asyncio.Event()
+
+    async def slow(*what: Any) -> SendState:
+        await go.wait()
+        return await real(*what)
+
+    monkeypatch.setattr(FakeOutbox, "send", slow)
+    body = {"text": "معك", "id": "0123456789abcdef"}
+    tries = [asyncio.create_task(client.post(f"handoffs/{ticket.id}/messages", json=body)) for _ in range(3)]
+    await asyncio.sleep(0.3)
+    go.set()
+    answers = [(await one).json() for one in tries]
+    assert answers == [answers[0]] * 3 and line.outbox.sent == [(ticket.id, "معك")]
+
+
+async def test_a_try_that_failed_before_it_was_sent_may_be_made_again(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, ticket = await line.signed_in("salma"), await line.flag()
+    await client.post(f"handoffs/{ticket.id}/claim")
+
+    async def away(*_: Any) -> SendState:
+        raise DatabaseUnavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FakeOutbox, "send", away)
+        body = {"text": "معك", "id": "0123456789abcdef"}
+        problem(await client.post(f"handoffs/{ticket.id}/messages", json=body), 503, "store-away")
+    assert (await client.post(f"handoffs/{ticket.id}/messages", json=body)).json()["state"] == "sent"
+
+
 @pytest.mark.parametrize("state", [SendState.REFUSED, SendState.FAILED])
 async def test_a_first_message_that_did_not_go_out_silences_no_bot(line: Line, state: SendState) -> None:
     client = await line.signed_in("salma")

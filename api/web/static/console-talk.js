@@ -5,6 +5,9 @@ import { call } from "./console-api.js";
 // safety.md: a bare 0 or x exits everywhere, so a counsellor is warned before asking for such an answer.
 const COULD_EXIT = /(^|[^\p{L}\p{N}])(0|٠|۰|x|X|✖)($|[^\p{L}\p{N}])/u;
 
+const AGAIN_EVERY = 2000;
+const GIVEN_UP_AFTER = 600000;
+
 export class Talk {
   constructor(id, card, { words, longest, live, onEnded, onNotice, onBack, onUnread }) {
     Object.assign(this, { id, words, longest, live, onEnded, onNotice, onBack, onUnread });
@@ -74,7 +77,7 @@ export class Talk {
     if (!this.shown.has(id)) {
       this.shown.add(id);
       this.shown.add(`seq-${seq}`);
-      this.add("theirs", text);
+      this.add("theirs", text).dataset.seq = seq;
       this.unread += 1;
       this.onUnread(this);
     }
@@ -110,12 +113,13 @@ export class Talk {
   }
 
   end(words) {
+    const unsent = this.list.querySelector(".waits") !== null;
     this.over = true;
     this.aids.end();
     this.owed = [];
     this.box.value = "";
     this.list.replaceChildren();
-    this.banner.textContent = words;
+    this.banner.textContent = unsent ? `${words} ${this.words.unsent_banner}` : words;
     this.banner.hidden = false;
   }
 
@@ -154,9 +158,12 @@ export class Talk {
     this.sending = this.sending.then(async () => {
       for (const [at, part] of parts.entries()) {
         if (this.over) return;
-        const { ok, code, body } = await call("POST", `handoffs/${this.id}/messages`, { text: part, epoch: this.epoch });
-        const state = ok ? body.state : "failed";
-        items[at].classList.add(state);
+        const { ok, code, body } = await this.deliver(part, items[at]);
+        if (this.over) return;
+        const state = ok ? body.state : code === "store-away" ? "lapsed" : "failed";
+        if (ok) items[at].dataset.seq = body.seq;
+        items[at].classList.remove("waits");
+        items[at].classList.add(state === "lapsed" ? "failed" : state);
         items[at].querySelector("small").textContent = this.words[`state_${state}`] ?? state;
         if (!ok) this.onNotice(code);
         if (ok && state !== "failed" && state !== "refused") continue;
@@ -170,6 +177,20 @@ export class Talk {
         return;
       }
     });
+  }
+
+  // While the network is away the words wait and are sent again under one id, so that they arrive once. What nobody heard of
+  // for as long as the other side's words are kept is given up: it would answer something else by then.
+  async deliver(text, item) {
+    const id = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    const until = performance.now() + GIVEN_UP_AFTER;
+    for (;;) {
+      const answer = await call("POST", `handoffs/${this.id}/messages`, { text, epoch: this.epoch, id });
+      if (answer.code !== "store-away" || this.over || performance.now() > until) return answer;
+      item.classList.add("waits");
+      item.querySelector("small").textContent = this.words.state_waits;
+      await new Promise((later) => setTimeout(later, AGAIN_EVERY));
+    }
   }
 
   look() {
