@@ -36,6 +36,7 @@ from api.handoffs import queue
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.aids import Aids
 from api.handoffs.desk_watch import DeskWatch
+from api.handoffs.marks import Marks
 from api.handoffs.outside import Exits, Outside
 from api.handoffs.relay import Relay
 from api.handoffs.watch import LadderWatch, LeaseWatch
@@ -154,7 +155,7 @@ def application(gateway: Gateway) -> Starlette:
     api = v1.build_v1(gateway.staff)
     doors = Doors(
         gateway.line, SignatureCheck(settings.twilio_auth_tokens, settings.public_url), gateway.database,
-        gateway.eraser, gateway.clock,
+        gateway.eraser, gateway.clock, Marks(gateway.redis),
     )
     routes: list[Any] = [
         *webhook_routes(doors),

@@ -17,7 +17,7 @@ from api.conversations.sealing import CannotOpen
 from api.database import Database, DatabaseUnavailable
 from api.handoffs import presence
 from api.handoffs.addresses import ReplyAddresses
-from api.handoffs.relay import Courtesy, SendState
+from api.handoffs.relay import Courtesy, SendState, SentAs
 from api.handoffs.tickets import Ticket, find
 from api.observability.logs import warn
 from api.outbox import Outbox
@@ -38,7 +38,7 @@ class CounsellorOutbox:
         self._outbox, self._database, self._addresses = outbox, database, addresses
         self._releases, self._clock, self._production = releases, clock, production
 
-    async def send(self, ticket: Ticket, text: MessageText) -> SendState:
+    async def send(self, ticket: Ticket, text: MessageText, sent_as: SentAs | None = None) -> SendState:
         """Send the words to the person of this ticket, unless they left or the ticket changed hands meanwhile.
 
         Whoever was not told that a human reads along, or that another has joined, is told in the same message, before
@@ -52,10 +52,10 @@ class CounsellorOutbox:
         if joined:
             first.append(self._words("supervisor_joined", ticket))
         if not first:
-            return await self._deliver(ticket, ticket.reply_address, text)
+            return await self._deliver(ticket, ticket.reply_address, text, sent_as)
         state = SendState.REFUSED
         for body in merge([*first, text.reveal()]):
-            state = await self._deliver(ticket, ticket.reply_address, MessageText(body))
+            state = await self._deliver(ticket, ticket.reply_address, MessageText(body), sent_as)
             if state is not SendState.SENT:
                 return state
         if joined:
@@ -79,7 +79,9 @@ class CounsellorOutbox:
         )
         return render(self._releases.get(self._releases.live().digest), name, {}, audience)
 
-    async def _deliver(self, ticket: Ticket, address: bytes | None, text: MessageText) -> SendState:
+    async def _deliver(
+        self, ticket: Ticket, address: bytes | None, text: MessageText, sent_as: SentAs | None = None
+    ) -> SendState:
         if address is None:
             return SendState.REFUSED
         try:
@@ -98,6 +100,8 @@ class CounsellorOutbox:
             return SendState.REFUSED
         if not sent.sid:
             return SendState.FAILED
+        if sent_as is not None:
+            await sent_as(sent.sid)
         now = self._clock()
         try:
             await self._database.write(

@@ -30,6 +30,7 @@ from api.handoffs import claims, leases, presence, queue, wrapup
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.aids import Aids, blanks_of
 from api.handoffs.live import LOOK_SECONDS, Hub
+from api.handoffs.marks import Marks
 from api.handoffs.relay import LONGEST_MESSAGE, Courtesy, Outbox, Relay, SendState, courtesy_of
 from api.handoffs.tables import OUTCOMES
 from api.handoffs.tickets import (
@@ -327,7 +328,7 @@ def build_v1(deps: Deps) -> FastAPI:
     origins = allowed_origins(deps.public_url)
     app.add_middleware(Guard, origins=origins)
     sessions = sessions_of(deps)
-    relay = Relay(deps.redis, deps.keyring)
+    relay, marks = Relay(deps.redis, deps.keyring), Marks(deps.redis)
     hub = Hub(deps.database, deps.redis, relay, look_seconds=deps.look_seconds)
     sign_in = SignIn(deps.database, deps.redis, deps.keyring, deps.passwords, clock=deps.clock)
     devices = Devices(deps.keyring, clock=deps.clock, random_bytes=deps.random_bytes, secure=sessions.secure)
@@ -540,7 +541,7 @@ def build_v1(deps: Deps) -> FastAPI:
             await queue.announce(deps.redis)
         seq = await relay.next_out(ticket.id)
         # Only the outbox knows whether the person has left meanwhile: it reads the tombstone last.
-        state = await deps.outbox.send(ticket, text)
+        state = await deps.outbox.send(ticket, text, lambda sid: marks.note(sid, ticket.id, seq))
         if readers and state is SendState.SENT:
             await relay.say_along(ticket.id, seq, text)
         with suppress(DatabaseUnavailable):  # who writes is there, whatever becomes of their socket

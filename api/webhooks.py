@@ -20,6 +20,7 @@ from api.channels.twilio.parse import Unreadable, parse_inbound, read_form
 from api.channels.twilio.status import parse_status
 from api.channels.twilio.verify import SIGNATURE_HEADER, SignatureCheck
 from api.database import Database, DatabaseUnavailable
+from api.handoffs.marks import Marks
 from api.inbound import Line
 from api.observability.errors import report
 from api.observability.logs import warn
@@ -40,6 +41,8 @@ class Doors:
     database: Database
     eraser: erasure.Eraser
     clock: Callable[[], float]
+    marks: Marks | None = None
+    """Tells counsellors how far their messages have come."""
 
 
 def webhook_routes(doors: Doors) -> list[Route]:
@@ -71,6 +74,8 @@ def webhook_routes(doors: Doors) -> list[Route]:
             update = parse_status(params)
         except Unreadable:
             return Response(status_code=204)
+        if update is not None and doors.marks is not None:
+            await doors.marks.report(update)
         if update is not None and update.final:
             now = doors.clock()
             try:

@@ -19,7 +19,7 @@ import api.staff.rotas
 import api.staff.tables  # noqa: F401 - the tables are declared by being imported
 from api.conversations.sealing import Keyring
 from api.database import Database, metadata, sqlite_url
-from api.handoffs.relay import Courtesy, SendState
+from api.handoffs.relay import Courtesy, SendState, SentAs
 from api.handoffs.tickets import OpenHandoff, Ticket
 from api.staff.accounts import NewStaff, add_staff
 from api.staff.passwords import Passwords
@@ -88,10 +88,12 @@ class FakeOutbox:
             self.told.append((ticket.id, courtesy))
         return self.state
 
-    async def send(self, ticket: Ticket, text: MessageText) -> SendState:
-        """A counsellor's words."""
+    async def send(self, ticket: Ticket, text: MessageText, sent_as: SentAs | None = None) -> SendState:
+        """A counsellor's words; the sid is their number among all that were sent."""
         if self.state is SendState.SENT:
             self.sent.append((ticket.id, text.reveal()))
+            if sent_as is not None:
+                await sent_as(f"SM{len(self.sent):032x}")
         return self.state
 
 

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api.database import Database, DatabaseUnavailable
-from api.handoffs import hands, leases, presence, queue
+from api.handoffs import hands, leases, marks, presence, queue
 from api.handoffs.claims import NoSuchTicket, NotYours, StaleEpoch, owned
 from api.handoffs.relay import LEFT, SAID, WORDS, Relay
 from api.handoffs.tickets import Ticket
@@ -57,6 +57,7 @@ class Seat:
     ring: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
     said: list[tuple[str, int, str]] = field(default_factory=list)
+    marks: list[dict[str, str | int]] = field(default_factory=list)
     tick: bool = False
     ended: bool = False
 
@@ -127,7 +128,7 @@ class Hub:
         while True:
             with suppress(RedisError, OSError):
                 async with self._redis.pubsub() as heard:
-                    await heard.subscribe(queue.CHANGED, WORDS, LEFT, SAID)
+                    await heard.subscribe(queue.CHANGED, WORDS, LEFT, SAID, marks.CHANGED)
                     self._changed()  # whatever was said before we listened
                     async for notice in heard.listen():
                         if notice["type"] == "message":
@@ -180,9 +181,22 @@ class Hub:
         if channel == SAID:
             self._pass_on_said(ticket_id)
             return
+        if channel == marks.CHANGED:
+            self._pass_on_mark(ticket_id)
+            return
         for seat in self._seats:
             if ticket_id in seat.watched:
                 (seat.ring if channel == WORDS else seat.left).add(ticket_id)
+                seat.wake.set()
+
+    def _pass_on_mark(self, notice: str) -> None:
+        """How far a counsellor's message has come, for whoever has that talk open."""
+        mark = marks.read_notice(notice)
+        if mark is None:
+            return
+        for seat in self._seats:
+            if mark["handoff"] in seat.watched:
+                seat.marks.append(mark)
                 seat.wake.set()
 
     def _pass_on_said(self, notice: str) -> None:
@@ -230,6 +244,10 @@ class Hub:
                 await self._show_words(seat, seat.ring.pop())
             while seat.said:
                 await self._show_said(seat, *seat.said.pop(0))
+            while seat.marks:
+                mark = seat.marks.pop(0)
+                if mark["handoff"] in seat.watched:
+                    await _say(seat, mark)
             if seat.queue_changed:
                 seat.queue_changed = False
                 snapshot = await self._snapshot(seat.staff.scope)

@@ -9,7 +9,7 @@ person left cannot come back to life.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -111,10 +111,14 @@ def courtesy_of(before: Ticket, after: Ticket, now: float) -> Courtesy | None:
     return "talk_closed" if after.state == "closed" else None
 
 
+SentAs = Callable[[str], Awaitable[None]]
+"""Is told the provider's sid of what went out; of several parts the last one's is the one that counts."""
+
+
 class Outbox(Protocol):
     """The way to a person's phone. The tombstone is checked last, just before the request to the provider starts."""
 
-    async def send(self, ticket: Ticket, text: MessageText) -> SendState:
+    async def send(self, ticket: Ticket, text: MessageText, sent_as: SentAs | None = None) -> SendState:
         """Send the text to the ticket's sealed reply address."""
         ...
 

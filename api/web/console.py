@@ -57,9 +57,16 @@ HEADERS = {
 }
 """On every answer of the console. No inline script or style, nothing from elsewhere, nothing stored."""
 
+MARKS = (
+    "mark_delivered", "mark_read", "mark_undelivered_opted_out", "mark_undelivered_window", "mark_undelivered_number",
+    "mark_undelivered_region", "mark_undelivered_unreachable", "mark_undelivered_filtered", "mark_undelivered_slow_down",
+    "mark_undelivered_other",
+)
+"""How far a counsellor's message has come, and why no further."""
+
 _SPOKEN_BY_SCRIPT = (
     "connected", "reconnecting", "exit_warning", "left_banner", "taken_banner", "lapsed", "state_sending",
-    "state_queued", "state_waits", "state_lapsed", "unsent_banner", "state_sent", "state_failed", "state_refused", "too_long", "window_closed", "unread",
+    "state_queued", "state_waits", "state_lapsed", *MARKS, "unsent_banner", "state_sent", "state_failed", "state_refused", "too_long", "window_closed", "unread",
     "problem_refused", "problem_too-soon", "problem_stale-epoch", "problem_not-yours", "problem_wrong-state",
     "problem_not-invited", "problem_not-proposed", "problem_same-person", "problem_invalid", "problem_not-found", "now_with",
     "problem_store-away", "problem_other", "title", "bell_on", "bell_off", "bell_notice",

@@ -72,7 +72,7 @@ def training() -> Messages:
 def development() -> Messages:
     dev = Path(__file__).parent / "dev"
     lines = [line for file in sorted(dev.glob("*.jsonl")) for line in file.read_text(encoding="utf-8").splitlines()]
-    return _messages([row for row in map(json.loads, lines) if row["kind"] != "exit"])
+    return _messages([row for row in map(json.loads, lines) if row["kind"] != "exit" and row["flags"] is not None])
 
 
 def _messages(rows: list[dict[str, Any]]) -> Messages:

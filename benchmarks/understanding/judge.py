@@ -108,8 +108,9 @@ def right(row: dict[str, Any], understood: dict[str, Any]) -> bool:
 
 
 def flags_f1(judged: Judged) -> float:
-    """Micro-F1 over all flags of all messages but those of the exit; 0 where no flag was found."""
-    flagged = [(set(r["flags"]), set(u["flags"])) for r, u in judged if r["kind"] != "exit"]
+    """Micro-F1 over all flags of all messages but those of the exit and those whose flags nobody wrote down (``None``);
+    0 where no flag was found."""
+    flagged = [(set(r["flags"]), set(u["flags"])) for r, u in judged if r["kind"] != "exit" and r["flags"] is not None]
     hit = sum(len(a & b) for a, b in flagged)
     wrong = sum(len(a ^ b) for a, b in flagged)
     return 2 * hit / (2 * hit + wrong) if hit else 0.0

@@ -570,7 +570,7 @@ async def served(app: FastAPI) -> AsyncIterator[int]:
     """The application behind uvicorn on a free port of loopback."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    uvicorn_server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="websockets-sansio"))
+    uvicorn_server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=5))
     task = asyncio.create_task(uvicorn_server.serve([listening]))
     while not uvicorn_server.started:
         await asyncio.sleep(0.01)

@@ -146,6 +146,7 @@ def test_twenty_seconds_without_a_network_lose_nothing(stack: Stack, desk: Page,
     while len(heard) < 3 and time.monotonic() < deadline:
         heard += phone.heard()
     assert heard == OURS, "once each, in the order they were written"
+    expect(bubbles(desk, "ours").last.locator("small")).to_have_text("delivered", timeout=30_000)
     desk.locator(".talk:not([hidden]) .close select[name=outcome]").select_option("helped")
     desk.locator(".talk:not([hidden]) .close button[type=submit]").click()
 

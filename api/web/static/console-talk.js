@@ -12,6 +12,7 @@ export class Talk {
   constructor(id, card, { words, longest, live, onEnded, onNotice, onBack, onUnread }) {
     Object.assign(this, { id, words, longest, live, onEnded, onNotice, onBack, onUnread });
     this.shown = new Set();
+    this.marks = new Map();
     this.owed = [];
     this.unread = 0;
     this.over = false;
@@ -92,6 +93,15 @@ export class Talk {
     this.add("ours", text);
   }
 
+  // How far one of ours has come. The phone's answers arrive in any order; the server lets none go back.
+  mark(message) {
+    const item = this.list.querySelector(`.ours[data-seq="${Number(message.seq)}"]`);
+    if (!item) return void this.marks.set(message.seq, message);
+    const failed = message.mark === "undelivered";
+    item.classList.toggle("failed", failed);
+    item.querySelector("small").textContent = this.words[`mark_${message.mark}${failed ? `_${message.reason}` : ""}`] ?? "";
+  }
+
   lapsed({ seq }) {
     if (!this.over && !this.shown.has(`seq-${seq}`)) this.add("lapsed", this.words.lapsed);
   }
@@ -161,10 +171,13 @@ export class Talk {
         const { ok, code, body } = await this.deliver(part, items[at]);
         if (this.over) return;
         const state = ok ? body.state : code === "store-away" ? "lapsed" : "failed";
-        if (ok) items[at].dataset.seq = body.seq;
         items[at].classList.remove("waits");
         items[at].classList.add(state === "lapsed" ? "failed" : state);
         items[at].querySelector("small").textContent = this.words[`state_${state}`] ?? state;
+        if (ok) {
+          items[at].dataset.seq = body.seq;
+          if (this.marks.has(body.seq)) this.mark(this.marks.get(body.seq)); // the phone was quicker than our answer
+        }
         if (!ok) this.onNotice(code);
         if (ok && state !== "failed" && state !== "refused") continue;
         // Somebody joined in that instant: the words are not lost, to be sent again by whoever sees that.

@@ -29,6 +29,7 @@ const live = new Live({
     else if (message.type === "message") talk?.heard(message);
     else if (message.type === "said") talk?.said(message);
     else if (message.type === "lapsed") talk?.lapsed(message);
+    else if (message.type === "mark") talk?.mark(message);
     else if (message.type === "left") talk?.left();
     else if (message.type === "not_yours") refresh();
   },

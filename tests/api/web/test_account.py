@@ -111,7 +111,7 @@ async def opened(server: RedisServer, tmp_path: Path, width: int = 1280) -> Asyn
         app, v1 = FastAPI(), build_v1(deps)
         app.mount("/api/v1", v1)
         app.include_router(build_console(deps))
-        running = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="websockets-sansio"))
+        running = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=5))
         task = asyncio.create_task(running.serve([listening]))
         try:
             async with async_playwright() as playwright:

@@ -203,7 +203,7 @@ async def in_a_browser(console: Console) -> AsyncIterator[tuple[Page, str]]:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     running = uvicorn.Server(
-        uvicorn.Config(console.app, log_level="critical", lifespan="off", ws="websockets-sansio")
+        uvicorn.Config(console.app, log_level="critical", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=5)
     )
     task = asyncio.create_task(running.serve([listening]))
     try:
