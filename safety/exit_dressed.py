@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from safety.exit_phrases import (
+    KHALAS,
     KHUROOJ,
     NOW,
     NOW_ENGLISH,
@@ -23,35 +24,40 @@ from safety.folding import fold, squeeze
 
 #: What may stand beside a word for leaving without making it a life story: haste, pleas and thanks, whom one speaks to.
 _HASTE: Final = each(
-    *(word for word in (*NOW, *NOW_LATIN, *NOW_ENGLISH) if " " not in word), "هالحين", "الحينه", "هالوقت", "هسع", "هسعه", "اسه", "توا", "طوالي",
-    "قوام", "فوري", "سريع", "سريعا", "عاجل", "عاجلا", "ضروري", "مستعجل", "مستعجله", "بقى", "urgent", "urgently", "alaan", "alan", "hal7een", "halheen", "hassa3",
-    "hala", "halla", "hl2", "delw2ty", "daroori", "dharoori", "fawran", "7alan",
+    *(word for word in (*NOW, *NOW_LATIN, *NOW_ENGLISH) if " " not in word), "هالحين", "الحينه", "هالوقت", "هسع", "هسعه", "اسه", "توا",
+    "قوام", "سريعا", "rn", "hal7een", "halheen", "hassa3", "hl2", "delw2ty", "fawran", "7alan", "bsr3a",
+)
+#: How pressing it is. With an order these are somebody's life: «ضروري اخرج» (I must get out).
+_URGENT: Final = each(
+    "طوالي", "علطول", "دغري", "عالسريع", "فوري", "سريع", "عاجل", "عاجلا", "ضروري", "مستعجل", "مستعجله", "urgent", "urgently", "daroori", "dharoori",
 )
 _PLEA: Final = each(
     *(word for word in (*PLEASE, *PLEASE_LATIN) if " " not in word), "تكفى", "تكفي", "تكفين", "تكفون", "دخيلك", "دخيلكم", "دخيلكن", "دخيلكو", "دخلك", "والنبي", "بالله", "ارجوك",
     "ارجوكي", "ارجوكم", "ارجوكو", "رجاءا", "فضلا", "بلييز", "فديتك", "فديتج", "فديتكم", "plez", "plis", "pliz", "pleas", "kindly",
-    "takfa", "takfain", "tkfa", "tkfon", "da5elak", "dakhilak", "dakhilik", "da5eelek", "rajaan",
+    "takfa", "takfain", "tkfa", "tkfon", "da5elak", "dakhilak", "dakhilik", "da5eelek", "rajaan", "takfeen",
 )
 _ADDRESS: Final = each(
     "يا", "اختي", "اخي", "اخوي", "اخويا", "خيتي", "حبيبتي", "حبيبي", "عزيزتي", "دكتوره", "استاذه", "انسه", "مدام", "فندم", "جماعه", "ناس", "الو", "sis", "sister",
     "madam", "mam", "maam", "sir", "dear", "hey", "ya", "ukhti", "okhti", "o5ti", "habibti",
 )
 _OPENER: Final = each(
-    "يلا", "يالله", "خلص", "خلاص", "بس", "طيب", "اوكي", "اوك", "تمام", "شكرا", "مشكوره", "مشكورين", "يسلمو", "ok", "okay", "oki", "yalla", "yala", "khalas", "5alas",
+    "يلا", "يالا", "يالله", "طب", "خلص", "خلاص", "بس", "طيب", "اوكي", "اوك", "تمام", "شكرا", "مشكوره", "مشكورين", "يسلمو", "ok", "okay", "oki", "yalla", "yallah", "yala", "tayyeb", "tayeb", "tamam", "5las", "khalas", "5alas",
     "5ala9", "shukran", "thanks", "thx", "ty",
 )
-_KINDS: Final = (("haste", _HASTE), ("plea", _PLEA), ("address", _ADDRESS), ("opener", _OPENER))
+_KINDS: Final = (("haste", _HASTE), ("urgent", _URGENT), ("plea", _PLEA), ("address", _ADDRESS), ("opener", _OPENER))
 #: The same in two and three words, each of which may mean something else beside another.
 _SEVERAL_WORDS: Final = {
     tuple(squeeze(fold(word)) for word in words): kind
     for kind, several in (
         ("haste", (
-            ("right", "now"), ("right", "away"), ("at", "once"), ("b", "sor3a"), ("ب", "سرعة"), ("على", "طول"), ("عل", "السريع"), ("على", "السريع"),
+            ("right", "now"), ("right", "away"), ("at", "once"), ("b", "sor3a"), ("ب", "سرعة"),
             ("في", "الحال"), ("هاي", "اللحظة"), ("هالحزة", "هاي"),
         )),
+        ("urgent", (("على", "طول"), ("عل", "السريع"), ("على", "السريع"))),
         ("plea", (
+            ("بقى", "ارجوك"), ("ارجوك", "بقى"),
             *((first, second) for first, _, second in (each.partition(" ") for each in PLEASE) if second),
-            *(("الله", word) for word in ("يخليك", "يخليكي", "يخليكم", "يخليكن", "يخليج", "يوفقك", "يسعدك", "يسعدج", "يسلمك", "يحفظك")),
+            *(("الله", word) for word in ("يخليك", "يخليكي", "يخليكم", "يخليكن", "يخليج", "يوفقك", "يسعدك", "يسعدكم", "يوفقكم", "يسعدج", "يسلمك", "يحفظك")),
             *(("بالله", word) for word in ("عليك", "عليكي", "عليكم", "عليج", "عليكو")), *(("بحياه", word) for word in ("الله", "ولادك", "امك")),
             *((kiss, hand) for kiss in ("ابوس", "بوس", "اقبل") for hand in ("ايدك", "ايديك", "ايدكم", "ايديكم", "ايدج", "راسك", "راسج", "يدك")),
             *((law, word) for law in ("لو", "اذا") for word in ("تكرمت", "تكرمتي", "تكرمتم", "تكرمتو", "سمحتن", "تفضلت", "تفضلتي")),
@@ -70,16 +76,22 @@ _SEVERAL_WORDS: Final = {
     for words in several
 }
 _LONGEST_DRESSED: Final = 9
-#: With haste or a plea beside them these are an order to us; with a question mark, a name or an "ok" they are somebody's
-#: life: «اخرج الحين؟» (shall I get out now?), «خلص وقف» (enough, he has stopped).
-_ORDERS: Final = each("اخرج", "اخرجي", "وقف", "stop")
-#: Not even with "now": he has stopped now.
-_REPORTS: Final = each("وقف")
+#: With haste or a plea beside them these are an order to us; with anything else they are somebody's life: «ضروري اخرج» (I must
+#: get out), «بس امسح» (I only mop), «بس الخروج» (what is forbidden?), "madam e5roj".
+_ORDERS: Final = each(
+    "اخرج", "اخرجي", "stop", "امسح", "امسحي", "emsa7", "imsa7", "emsah", "imsah", "الخروج", *(word for word in KHUROOJ if word[0] in "aeiou"),
+)
+#: With a plea alone: he has stopped now, I am leaving now.
+_REPORTS: Final = each("وقف", *(f"{khalas} {leave}" for khalas in KHALAS for leave in ("atla3", "a6la3")))
 _BYE: Final = tuple(map(squeeze, ("باي", "bye", "bay", "goodbye")))
-#: With haste or a plea and nothing else: "0 thanks" answers how many.
+#: In front, with haste or a plea and nothing else: "0 thanks" answers how many, "please x" is a kiss.
 _MARKS: Final = each("0", "x")
+#: What makes a face, a price or a time of them.
+_OTHER_SIGNS: Final = frozenset(":;=%$€£<>_^.")
 #: Never: "cancel please" is about an appointment.
-_ALONE_ONLY: Final = each("cancel", "end", "انها")
+_ALONE_ONLY: Final = each("end", "انها") | frozenset(
+    (squeeze("cancel"), *map(squeeze, slips("cancel")), *map(squeeze, swaps_and_neighbours(squeeze("cancel"))))
+)
 
 #: Words that speak of leaving and of little else, with their slips: in Arabizi those as well that are too short to obey.
 SURELY_LEAVES: Final = frozenset((
@@ -91,11 +103,13 @@ SURELY_LEAVES: Final = frozenset((
 def is_dressed(folded: str, forms: frozenset[str]) -> bool:
     """A phrase with haste, pleas and an address around it: «خروج هالحين تكفين», "ok exut pls now"; or said twice with a slip.
 
+    With a question mark it is asked about instead (:func:`safety.exit.suspects_exit`): «اخرج الحين؟», shall I get out now?
+
     Args:
         folded: the message after :func:`safety.folding.fold`.
         forms: the squeezed phrases.
     """
-    if len(folded) > 160:
+    if len(folded) > 160 or "?" in folded:
         return False
     words = [word for word in map(squeeze, folded.split()) if word]
     if not 2 <= len(words) <= _LONGEST_DRESSED:
@@ -104,23 +118,31 @@ def is_dressed(folded: str, forms: frozenset[str]) -> bool:
     after = [(at, kinds) for at in range(len(words), 0, -1) if (kinds := _all_beside(words[at:])) is not None]
     for start, first in before:
         for end, last in after:
-            if 0 < end - start < len(words) and _leaves("".join(words[start:end]), {*first, *last}, forms, "?" in folded):
-                return True
             if end - start == 2 and _said_again(words[start], words[start + 1]):
+                return True
+            if not 0 < end - start < len(words):
+                continue
+            said = "".join(words[start:end])
+            if said in _MARKS and (start or _OTHER_SIGNS & set(folded)):
+                continue
+            if _leaves(said, first, last, forms):
                 return True
     return False
 
 
-def _leaves(said: str, kinds: set[str], forms: frozenset[str], asked: bool) -> bool:
-    """Whether these words leave, with side words of these kinds around them."""
+def _leaves(said: str, first: list[str], last: list[str], forms: frozenset[str]) -> bool:
+    """Whether these words leave, with side words of these kinds before and after them."""
+    kinds = {*first, *last}
     if said in _ALONE_ONLY:
         return False
     if said in _REPORTS:
-        return "plea" in kinds and not kinds & {"address", "opener"}
+        return "plea" in kinds and kinds <= {"plea", "haste"}
     if said in _ORDERS or said in _MARKS:
-        return not kinds & {"address", "opener"} and not asked
+        return kinds <= {"plea", "haste"}
     if said.startswith(_BYE):  # «يلا باي الحين» is a plain goodbye
         return "opener" not in kinds and said in forms
+    if said.isascii() and first and kinds <= {"address", "urgent"}:  # "madam exit", "urgent exit": whose?
+        return False
     return said in forms
 
 
@@ -146,7 +168,7 @@ def _beside(words: list[str], at: int) -> tuple[str | None, int]:
 
 def _said_again(one: str, other: str) -> bool:
     """One word twice, the second time with a slip of any kind: «اخرج اخىج»."""
-    return one in SURELY_LEAVES and min(len(one), len(other)) >= 4 and _one_apart(one, other)
+    return one in SURELY_LEAVES and other not in REAL_WORDS and min(len(one), len(other)) >= 4 and _one_apart(one, other)
 
 
 def _one_apart(one: str, other: str) -> bool:

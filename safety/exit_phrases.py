@@ -21,7 +21,7 @@ KHUROOJ: Final = (
     "o5roj", "okhroj", "e5roj", "ekhroj", "i5roj", "u5ruj", "ukhruj",
 )
 KHALAS: Final = ("khalas", "khalass", "khlas", "khls", "5alas", "5las", "5ala9", "5la9", "khala9", "khla9")
-ETLA3: Final = ("etla3", "itla3", "atla3", "2etla3", "utla3", "e6la3", "i6la3", "a6la3", "6la3")
+ETLA3: Final = ("etla3", "itla3", "atla3", "2etla3", "utla3", "e6la3", "i6la3", "a6la3")
 #: All of it in Latin letters.
 ARABIZI: Final = (
     *KHUROOJ,
@@ -126,10 +126,10 @@ REAL_WORDS: Final = frozenset(squeeze(fold(words)) for words in (
     # Latin
     "edit", "exist", "exits", "ext", "exec", "exam", "exited", "next", "text", "sexit", "by now", "buy now", "be now", "bye no",
     "bye know", "bye not", "bye bow", "boy now", "bye how", "dye now", "eye now", "bye new",
-    "atop", "top", "step", "shop", "spot", "sop", "slop", "stoop", "drop", "sto", "quiet", "quite", "suit", "quilt",
+    "atop", "stool", "top", "step", "shop", "spot", "sop", "slop", "stoop", "drop", "sto", "quiet", "quite", "suit", "quilt",
     "quip", "quiz", "cancer", "council", "revoked", "evoke", "invoke", "unsubscribed",
     "etla3", "khalas", "khroof", "khorof", "kharoof",
-    "bye allen", "bye ellen", "bye ahlen", "khalas wtla3",
+    "bye allen", "bye ellen", "bye ahlen", "khalas wtla3", "khalas 6la3",
     # answers and kin beside a now-word: the rules of _word_slips leave them out already, and none may ever come back
     "بلى الحين", "ابي الحين", "باب الحين", "بغى الحين", "باق الحين", "ay al7een", "ye al7een", "ye now", "ey al7een", "hye al7een",
     "abi al7een", "خلاص طلع", "خلص طالع", "khalas tala3", "khalas tla3",

@@ -171,6 +171,22 @@ def test_haste_and_pleas_in_any_order_do_not_stop_it(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [
+    "please x", "pls xx", "please :x", "بليز x", "0% الحين", "now 0%", "now $0", "00:00 الحين", "please 0_0", "بقي 0",
+    "0 ضروري", "0 urgent", "ضروري اخرج", "مستعجلة اخرج", "ضروري اخرج الحين", "اخرج على طول", "اخرج بقى", "ok e5roj?", "yalla e5roj", "daroori e5roj",
+    "اخرح هلق؟", "خلص اطلع هلق؟", "طيب خلص اطلع؟", "khalas atla3 hala2", "طيب امسح؟", "دخلك امسح؟", "بس امسح", "ok emsa7?", "شكرا امسحي", "طيب الخروج؟",
+    "الخروج ضروري؟", "بس الخروج", "بالله وقف؟", "دخلك وقف؟", "khalas 6la3", "stool", "بس اخرج يخرج", "اخرج تخرج", "quit quiet", "canecl please",
+    "stop alan", "hala quit", "madam exit", "urgent exit",
+])
+def test_kisses_prices_questions_and_what_one_must_do_oneself_are_none(text: str) -> None:
+    assert not is_exit(text, SHIPPED)
+
+
+@pytest.mark.parametrize("text", ["خروج دغري", "خروج علطول", "خروج عالسريع", "خروج يالا", "خروج الله يوفقكم", "exit rn", "exit takfeen", "exit bsr3a", "yallah exit", "tamam exit", "طب خروج"])
+def test_every_dialect_has_its_ways_of_saying_at_once(text: str) -> None:
+    assert is_exit(text, SHIPPED)
+
+
+@pytest.mark.parametrize("text", [
     "لو خروج", "خروج لو", "الله خروج", "بعد خروج", "من خروج", "now", "الحين لو سمحت", "please", "0 now?", "وقف هلق", "وقف الحين", "اخرج الحين؟", "خروج دم الحين", "يلا باي الحين", "ok bye hala2", "خلص وقف", "cancel please", "stop now?", "exit b",
     "thank u dear xxx", "شكرا x", "اخرج فورا؟", "اخرج فورا يا اختي", "خلص اطلع من البيت الله يخليك", "خلص تعبت الله يخليك", "ok 0 thanks",
     "يلا وقف لو سمحت صراخ", "امسحي دموعك الحين", "please now", "اطلع هلق لو سمحت",
