@@ -155,7 +155,7 @@ def application(gateway: Gateway) -> Starlette:
     api = v1.build_v1(gateway.staff)
     doors = Doors(
         gateway.line, SignatureCheck(settings.twilio_auth_tokens, settings.public_url), gateway.database,
-        gateway.eraser, gateway.clock, Marks(gateway.redis),
+        gateway.eraser, gateway.clock, Marks(gateway.redis, Keyring(settings.secret_keys)),
     )
     routes: list[Any] = [
         *webhook_routes(doors),

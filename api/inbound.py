@@ -278,7 +278,11 @@ class Line:
         message that is delivered again rings no second time.
         """
         now = self._d.clock()
-        agreed = safewords.recognise_duress(connection, self._d.keys, who.person, words, now)
+        try:
+            agreed = safewords.recognise_duress(connection, self._d.keys, who.person, words, now)
+        except (OSError, CannotOpen) as failure:  # the exit is written down all the same
+            report(failure)
+            return ()
         if agreed is None:
             return ()
         try:

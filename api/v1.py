@@ -31,7 +31,7 @@ from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.aids import Aids, blanks_of
 from api.handoffs.live import LOOK_SECONDS, Hub
 from api.handoffs.marks import Marks
-from api.handoffs.relay import LONGEST_MESSAGE, Courtesy, Outbox, Relay, SendState, courtesy_of
+from api.handoffs.relay import LONGEST_MESSAGE, UNSURE, Courtesy, Outbox, Relay, SendState, courtesy_of
 from api.handoffs.tables import OUTCOMES
 from api.handoffs.tickets import (
     NoSuchStep,
@@ -49,7 +49,7 @@ from api.staff.accounts import Staff, colleague, desk_is_staffed, find_staff, ma
 from api.staff.devices import REMEMBERED_SECONDS, Devices
 from api.staff.passwords import Passwords, WeakPassword
 from api.staff.rotas import has_shifts
-from api.staff.sessions import IDLE_SECONDS, Sessions
+from api.staff.sessions import IDLE_SECONDS, Session, Sessions
 from api.staff.signin import Refused, SignIn, TooSoon
 from api.staff.tables import COUNTS
 from api.v1_accounts import Entrance, Me, add_account_routes
@@ -126,7 +126,7 @@ class Transfer(Hands):
     """To a colleague by name, or to a desk."""
 
     to: str | None = Field(default=None, max_length=64)
-    desk: str | None = Field(default=None, max_length=32)
+    desk: str | None = Field(default=None, max_length=32, pattern=r"^[^\x00]*$")
 
 
 class Close(Hands):
@@ -328,7 +328,7 @@ def build_v1(deps: Deps) -> FastAPI:
     origins = allowed_origins(deps.public_url)
     app.add_middleware(Guard, origins=origins)
     sessions = sessions_of(deps)
-    relay, marks = Relay(deps.redis, deps.keyring), Marks(deps.redis)
+    relay, marks = Relay(deps.redis, deps.keyring), Marks(deps.redis, deps.keyring)
     hub = Hub(deps.database, deps.redis, relay, look_seconds=deps.look_seconds)
     sign_in = SignIn(deps.database, deps.redis, deps.keyring, deps.passwords, clock=deps.clock)
     devices = Devices(deps.keyring, clock=deps.clock, random_bytes=deps.random_bytes, secure=sessions.secure)
@@ -352,8 +352,8 @@ def build_v1(deps: Deps) -> FastAPI:
 
     app.include_router(rota_routes(deps, signed_in))
 
-    async def open_session(response: Response, member: Staff) -> Me:
-        token = await sessions.open(member.id, member.credentials)
+    async def open_session(response: Response, member: Staff, goes_on: Session | None = None) -> Me:
+        token = await sessions.open(member.id, member.credentials, goes_on=goes_on)
         response.set_cookie(
             sessions.cookie, token, path="/", httponly=True, samesite="strict", secure=sessions.secure
         )
@@ -439,7 +439,7 @@ def build_v1(deps: Deps) -> FastAPI:
             member, body.password.get_secret_value(), body.new_password.get_secret_value(), session=session.key
         )
         await sessions.end(request.cookies.get(sessions.cookie))
-        return await open_session(response, changed)
+        return await open_session(response, changed, session)
 
     @app.get("/handoffs", response_model=Handoffs, summary="The queue, most urgent first", tags=["handoffs"])
     async def get_handoffs(member: Staff = Depends(talker)) -> dict[str, Any]:
@@ -503,6 +503,11 @@ def build_v1(deps: Deps) -> FastAPI:
     @app.post("/handoffs/{ticket_id}/messages", response_model=Sent, summary="Write to the person", tags=["handoffs"])
     async def post_message(ticket_id: str, body: Say, member: Staff = Depends(talker)) -> dict[str, Any]:
         text = _checked(body.text)
+        once = None if body.id is None else f"{member.id}.{body.id}"
+        if once is not None:  # what went out went out, whoever owns the person by now
+            await deps.database.read(lambda connection: seen(connection, ticket_id, member))
+            if (became := await relay.became(ticket_id, once)) is not None:
+                return _sent(became)
 
         def ask(connection: sa.Connection) -> tuple[Ticket, bool]:
             seen(connection, ticket_id, member)
@@ -512,25 +517,26 @@ def build_v1(deps: Deps) -> FastAPI:
             return ticket, presence.anybody(connection, ticket_id)
 
         ticket, readers = await deps.database.read(ask)
-        if body.id is None:
+        if once is None:
             return await write(ticket, text, member, readers)
-        before = await relay.begin_once(ticket_id, body.id)
         for _ in range(_LOOKS_FOR_THE_FIRST):
-            if before != "":
+            if await relay.begin_once(ticket_id, once):
                 break
+            if (became := await relay.became(ticket_id, once)) is not None:
+                return _sent(became)
             await asyncio.sleep(_LOOK_AGAIN_S)  # the first try is still on its way
-            before = await relay.begin_once(ticket_id, body.id)
-        if before == "":
+        else:
             raise Problem("store-away")
-        if before is not None:
-            seq, _, state = before.partition(":")
-            return {"seq": int(seq), "state": state}
-        sent = None
+        became = UNSURE  # cut off in the middle: nobody knows, and it is not sent again
         try:
             sent = await write(ticket, text, member, readers)
+            became = f"{sent['seq']}:{sent['state']}"
+        except (DatabaseUnavailable, RedisError):  # before it was handed on, or it was refused: it may be tried again
+            became = None
+            raise
         finally:
             with suppress(RedisError):
-                await relay.finish_once(ticket_id, body.id, None if sent is None else f"{sent['seq']}:{sent['state']}")
+                await relay.finish_once(ticket_id, once, became)
         return sent
 
     async def write(ticket: Ticket, text: MessageText, member: Staff, readers: bool) -> dict[str, Any]:
@@ -681,6 +687,11 @@ def _checked(words: SecretStr, longest: int = LONGEST_MESSAGE) -> MessageText:
     if blanks_of(text.reveal()):
         raise Problem("invalid", pointer="/text", detail="holds a blank in braces that nobody has filled")
     return text
+
+
+def _sent(became: str) -> dict[str, Any]:
+    seq, _, state = became.partition(":")
+    return {"seq": int(seq), "state": state}
 
 
 def _me(member: Staff) -> Me:

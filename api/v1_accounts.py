@@ -60,7 +60,7 @@ class Entrance:
     arrived: Callable[..., Awaitable[Staff]]
     signed_in: Callable[..., Awaitable[Staff]]
     talker: Callable[..., Awaitable[Staff]]
-    open_session: Callable[[Response, Staff], Awaitable[Me]]
+    open_session: Callable[[Response, Staff, Session | None], Awaitable[Me]]
     seen: Callable[[sa.Connection, str, Staff], Ticket]
 
 
@@ -223,9 +223,9 @@ def add_account_routes(app: FastAPI, door: Entrance) -> None:
         require_fresh(session, deps.clock())
         return session
 
-    async def open_anew(request: Request, response: Response, member: Staff) -> Me:
+    async def open_anew(request: Request, response: Response, member: Staff, goes_on: Session | None = None) -> Me:
         await sessions.end(request.cookies.get(sessions.cookie))
-        return await door.open_session(response, member)
+        return await door.open_session(response, member, goes_on)
 
     async def looks_after(member: Staff = Depends(door.signed_in)) -> Staff:
         if member.role not in LOOKS_AFTER:
@@ -304,7 +304,7 @@ def add_account_routes(app: FastAPI, door: Entrance) -> None:
     async def delete_passkey(
         passkey_id: str, request: Request, response: Response, member: Staff = Depends(door.signed_in)
     ) -> Me:
-        await fresh(request)
+        session = await fresh(request)
         now = deps.clock()
 
         def remove(connection: sa.Connection) -> Staff | None:
@@ -314,7 +314,7 @@ def add_account_routes(app: FastAPI, door: Entrance) -> None:
         after = await deps.database.write(remove)
         if after is None:
             raise Problem("signed-out")
-        return await open_anew(request, response, after)
+        return await open_anew(request, response, after, session)
 
     # ---- the accounts of others
 

@@ -17,7 +17,7 @@ from api.conversations import safewords
 from api.database import Database
 from api.handoffs import claims, plan
 from api.handoffs.aids import EMERGENCY, LONGEST_TEXT, MOST_PARTS, NUMBERS, Aids
-from api.handoffs.tickets import NoSuchStep, Ticket
+from api.handoffs.tickets import NoSuchStep, Ticket, find
 from api.problems import Problem
 from api.scripts.segments import count_segments
 from api.staff.accounts import Staff
@@ -152,6 +152,7 @@ def add_aids(
     @app.put("/handoffs/{ticket_id}/plan/{item}", status_code=204, summary="Tick a step", tags=["aids"])
     async def put_step(ticket_id: str, item: str, body: Tick, member: Staff = Depends(talker)) -> None:
         def tick(connection: sa.Connection) -> None:
+            find(connection, ticket_id, lock=True)  # or a tick could outlive the talk that ends at this moment
             ticket = theirs(connection, ticket_id, member, body.epoch)
             if not aids.has_step(item, ticket, clock()):
                 raise Problem("not-found")

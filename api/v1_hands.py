@@ -66,7 +66,7 @@ class Lower(Hands):
 class Second(Hands):
     """Which proposal a second person has read."""
 
-    change: str = Field(max_length=32)
+    change: str = Field(max_length=32, pattern=r"^[^\x00]*$")
 
 
 class Block(Hands):

@@ -43,6 +43,7 @@ band_changes = sa.Table(
     sa.Column("at", sa.Double, nullable=False, comment="by the database's clock"),
     sa.Column("until", sa.Double, nullable=False, comment="by the database's clock"),
     sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("known", sa.Integer, nullable=False, comment="how many reasons and sets the proposer saw; they only ever grow"),
     sa.CheckConstraint("state in ('proposed','done','declined','void')", name="ck_band_changes_state"),
 )
 
@@ -166,10 +167,10 @@ def decline_lowering(
 def proposals(connection: sa.Connection, at: float) -> tuple[Lowering, ...]:
     """Every lowering that waits for a second person and still fits its ticket."""
     rows = connection.execute(
-        sa.select(band_changes).join(tickets, tickets.c.id == band_changes.c.ticket)
+        sa.select(band_changes, tickets.c.reasons, tickets.c.sets).join(tickets, tickets.c.id == band_changes.c.ticket)
         .where(band_changes.c.state == "proposed", band_changes.c.until >= at, tickets.c.band == band_changes.c.was)
     )
-    return tuple(_as_lowering(row) for row in rows)
+    return tuple(_as_lowering(row) for row in rows if row.known == len(row.reasons) + len(row.sets))
 
 
 def lower_bands(ticket: Ticket) -> tuple[str, ...]:
@@ -234,11 +235,16 @@ def _proposal(connection: sa.Connection, ticket: Ticket, change: str) -> Lowerin
         sa.select(band_changes).where(
             band_changes.c.id == change, band_changes.c.ticket == ticket.id, band_changes.c.state == "proposed",
             band_changes.c.until >= leases.time_of(connection), band_changes.c.was == ticket.band,
+            band_changes.c.known == _known(ticket),  # what was heard since may be worse, also within the same band
         )
     ).first()
     if row is None:
         raise NotProposed
     return _as_lowering(row)
+
+
+def _known(ticket: Ticket) -> int:
+    return len(ticket.reasons) + len(ticket.sets)
 
 
 def _note(
@@ -248,7 +254,7 @@ def _note(
     connection.execute(
         band_changes.insert().values(
             id=new_id, ticket=ticket.id, staff=staff, second=None, was=ticket.band, becomes=band, reason=reason, at=at,
-            until=at + CONFIRMED_WITHIN, state=state,
+            until=at + CONFIRMED_WITHIN, state=state, known=_known(ticket),
         )
     )
 

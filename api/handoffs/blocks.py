@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from api.audit import trail
 from api.conversations.keys import quarter_of
@@ -55,8 +56,10 @@ def block(
     if not ticket.repeat_key:
         raise NoNumber
     _forget(connection, ticket)
-    connection.execute(
-        blocks.insert().values(number=ticket.repeat_key, quarter=quarter_of(now), reason=reason, staff=staff, at=now)
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    values = {"quarter": quarter_of(now), "reason": reason, "staff": staff, "at": now}
+    connection.execute(  # two channels of one number may be blocked at the same moment
+        insert(blocks).values(number=ticket.repeat_key, **values).on_conflict_do_update(index_elements=["number"], set_=values)
     )
     trail.append(connection, at=now, actor=staff, act=f"block.{reason}", object_id=ticket_id)
     return ticket

@@ -92,8 +92,9 @@ def move_on(connection: sa.Connection, ticket: Ticket, to: str, now: float) -> b
     Their waiting time and the ladder go on as they were. Who left keeps their state: for them it is a note at another
     desk, no change of hands.
     """
+    called = "" if ticket.called_desk == to or not to else ticket.called_desk  # who sees them already goes on seeing them
     if ticket.state == "queued":
-        done = move(connection, ticket, "send_to_desk", {"desk": to}, now=now) is not None
+        done = move(connection, ticket, "send_to_desk", {"desk": to, "called_desk": called}, now=now) is not None
     else:
         done = connection.execute(
             tickets.update()
@@ -101,7 +102,7 @@ def move_on(connection: sa.Connection, ticket: Ticket, to: str, now: float) -> b
                 tickets.c.id == ticket.id, tickets.c.epoch == ticket.epoch, tickets.c.state == ticket.state,
                 tickets.c.owner.is_(None), tickets.c.desk == ticket.desk,
             )
-            .values(desk=to, called_desk="", updated_at=now)
+            .values(desk=to, called_desk=called, updated_at=now)
         ).rowcount == 1
     if done:
         trail.append(connection, at=now, actor=trail.SYSTEM, act="handoff.stand_in", object_id=ticket.id)

@@ -28,6 +28,14 @@ WORDS = "relay"
 LEFT = "left"
 """The Redis channel that carries the id of a ticket whose person has gone."""
 
+UNSURE = "0:unsure"
+"""Nobody knows whether a message went out; it is not sent again."""
+
+_ONCE_SECONDS = 1200
+"""A console tries for ten minutes; its last try must still find what became of the first."""
+
+_ON_ITS_WAY_SECONDS = 30
+
 SAID = "said"
 """The Redis channel on which a counsellor's own words pass, sealed, to whoever reads along. Nothing keeps them: who is not
 listening at that moment does not get them."""
@@ -216,25 +224,33 @@ class Relay:
             return None
         return Words(seq, f"said-{seq}", MessageText(plain))
 
-    async def begin_once(self, ticket_id: str, message_id: str) -> str | None:
-        """Whether a counsellor's message is to be sent now; what became of it if it was sent before under the same id.
+    async def begin_once(self, ticket_id: str, message_id: str) -> bool:
+        """Whether a counsellor's message of that id is to be sent now: true for the first who asks, and for nobody after.
 
-        A console whose network goes away sends again what it heard nothing about. Returns ``None`` for the first who asks,
-        then "" as long as that one has not finished, then what :meth:`finish_once` was told.
+        A console whose network goes away sends again what it heard nothing about.
+        """
+        return bool(await self._redis.set(_once(ticket_id, message_id), b"", nx=True, ex=_ONCE_SECONDS))
+
+    async def became(self, ticket_id: str, message_id: str) -> str | None:
+        """What became of it, as :meth:`finish_once` was told; ``None`` if it never began or may still be on its way.
+
+        Whoever sent it may have died in the middle: after half a minute it is :data:`UNSURE`.
         """
         key = _once(ticket_id, message_id)
-        if await self._redis.set(key, b"", nx=True, ex=WORDS_SECONDS):
-            return None
         became = await self._redis.get(key)
-        return became.decode() if isinstance(became, bytes) else ""
+        if not isinstance(became, bytes):
+            return None
+        if became:
+            return became.decode()
+        return UNSURE if await self._redis.ttl(key) < _ONCE_SECONDS - _ON_ITS_WAY_SECONDS else None
 
     async def finish_once(self, ticket_id: str, message_id: str, became: str | None) -> None:
-        """Remember what became of it for ten minutes; ``None`` if it never began, so that it may be tried again."""
+        """Remember what became of it; ``None`` if it never began, so that it may be tried again."""
         key = _once(ticket_id, message_id)
         if became is None:
             await self._redis.delete(key)
         else:
-            await self._redis.set(key, became.encode(), ex=WORDS_SECONDS)
+            await self._redis.set(key, became.encode(), ex=_ONCE_SECONDS)
 
     async def next_out(self, ticket_id: str) -> int:
         """The number of the counsellor's next message in this talk."""

@@ -474,7 +474,7 @@ def _add(
         "last_inbound_at": max(there.last_inbound_at, now),
         "sender": command.sender, "repeat_key": command.repeat_key,
     }
-    if there.state == "queued" and command.lane and not there.lane and command.desk and there.desk not in ("", command.desk):
+    if command.lane and not there.lane and command.desk and there.desk not in ("", command.desk):
         # A child after all: the desk for it sees them too. Never instead: somebody may be about to take them.
         if there.called_desk in ("", command.desk):
             values["called_desk"] = command.desk

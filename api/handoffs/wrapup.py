@@ -99,9 +99,11 @@ def ask(connection: sa.Connection, who: Asked, now: float) -> None:
     """The question goes out: for ten minutes a bare 1 or 2 of this person is its answer."""
     connection.execute(asked.delete().where(asked.c.until <= now))
     forget(connection, who.person)
-    connection.execute(asked.insert().values(
-        person=who.person, channel=who.channel, generation=who.generation, country=who.country, until=now + ASKED_SECONDS,
-    ))
+    values = {"generation": who.generation, "country": who.country, "until": now + ASKED_SECONDS}
+    connection.execute(  # two talks of one person may end at the same moment
+        _insert(connection, asked).values(person=who.person, channel=who.channel, **values)
+        .on_conflict_do_update(index_elements=["person", "channel"], set_=values)
+    )
 
 
 def forget(connection: sa.Connection, person: str) -> None:

@@ -184,7 +184,9 @@ def desk_is_staffed(connection: sa.Connection, desk: str) -> bool:
     """Whether somebody active works at that desk by name."""
     query = (
         sa.select(staff.c.id).join(staff_desks, staff_desks.c.staff == staff.c.id)
-        .where(staff_desks.c.desk == desk, staff.c.active, staff.c.role.in_(TALKS)).limit(1)
+        .where(
+            staff_desks.c.desk == desk, staff.c.active, staff.c.role.in_(TALKS), staff.c.password_until.is_(None),
+        ).limit(1)
     )
     return connection.execute(query).first() is not None
 

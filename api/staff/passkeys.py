@@ -165,7 +165,9 @@ class Passkeys:
 
         def keep(connection: sa.Connection) -> None:
             # The account's row is taken first: two at once must not be eleven.
-            connection.execute(sa.select(staff.c.id).where(staff.c.id == member.id).with_for_update()).first()
+            known = connection.execute(sa.select(staff.c.credentials).where(staff.c.id == member.id).with_for_update()).scalar()
+            if known != member.credentials:  # recovered or shut out meanwhile: nothing of before opens the account
+                raise Refused
             if len(_credentials(connection, member.id)) >= MOST:
                 raise TooManyPasskeys
             taken = sa.select(passkeys.c.id).where(passkeys.c.credential == made.credential_id)

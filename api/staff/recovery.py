@@ -125,6 +125,7 @@ def confirm_recovery(
         NotPossible: nothing waits or it expired; or this is the account itself, or whoever asked; or whoever asked is
             no admin any more.
     """
+    connection.execute(sa.select(staff.c.id).where(staff.c.id == staff_id).with_for_update()).first()
     waiting = _waiting(connection, staff_id, now)
     if waiting is None or by in (staff_id, waiting.opened_by):
         raise NotPossible

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from api.audit import trail
 from api.database import metadata
 from api.scripts.desks import COMPETENCES, Desk, Desks
-from api.staff.accounts import Staff, fold_username, may_see
+from api.staff.accounts import Staff, may_see, possible_username
 from api.staff.tables import TALKS, staff, staff_desks
 from api.weekly import Span, covers, overlap
 
@@ -157,7 +157,7 @@ def everybody_on_duty(rota: Rota, desks: Desks, now: float) -> frozenset[str]:
 
 def read_rota(connection: sa.Connection) -> Rota:
     """The rota as it stands. Who is no longer active is not in it."""
-    active = sa.and_(staff.c.active, staff.c.role.in_(TALKS))
+    active = sa.and_(staff.c.active, staff.c.role.in_(TALKS), staff.c.password_until.is_(None))  # else they see nobody yet
     desks: dict[str, set[str]] = {}
     for row in connection.execute(sa.select(staff_desks)):
         desks.setdefault(row.staff, set()).add(row.desk)
@@ -189,7 +189,7 @@ def has_shifts(connection: sa.Connection, desk: str) -> bool:
     """Whether the rota has anybody active at that desk, now or at another hour."""
     query = (
         sa.select(shifts.c.id).join(staff, staff.c.id == shifts.c.staff)
-        .where(shifts.c.desk == desk, staff.c.active, staff.c.role.in_(TALKS)).limit(1)
+        .where(shifts.c.desk == desk, staff.c.active, staff.c.role.in_(TALKS), staff.c.password_until.is_(None)).limit(1)
     )
     return connection.execute(query).first() is not None
 
@@ -287,6 +287,8 @@ def remove(connection: sa.Connection, kind: str, entry_id: str, *, by: str, now:
     Raises:
         NoSuchEntry: it is not there.
     """
+    if not entry_id.isalnum():
+        raise NoSuchEntry
     table = _KINDS[kind]
     whose = connection.execute(sa.select(table.c.staff).where(table.c.id == entry_id)).scalar()
     if whose is None or connection.execute(table.delete().where(table.c.id == entry_id)).rowcount != 1:
@@ -298,7 +300,7 @@ def _worker(connection: sa.Connection, username: str) -> Staff:
     # Locked, so that two supervisors never give the same person overlapping shifts at the same moment.
     row = connection.execute(
         sa.select(staff)
-        .where(staff.c.username == fold_username(username), staff.c.active, staff.c.role.in_(TALKS)).with_for_update()
+        .where(staff.c.username == possible_username(username), staff.c.active, staff.c.role.in_(TALKS)).with_for_update()
     ).first()
     if row is None:
         raise NotInRota("staff", "is nobody who talks to people")

@@ -61,12 +61,20 @@ class Sessions:
         # The prefix makes the browser refuse the cookie from another host or path; it demands https.
         self.cookie = "__Host-hams" if secure else "hams"
 
-    async def open(self, staff: str, credentials: int) -> str:
-        """A new session; returns what the cookie carries."""
+    async def open(self, staff: str, credentials: int, *, goes_on: Session | None = None) -> str:
+        """A new session; returns what the cookie carries.
+
+        Args:
+            goes_on: the one it takes the place of, after a change of credentials: no second factor was shown for it, and
+                its twelve hours run on.
+        """
         token = base64.urlsafe_b64encode(self._random_bytes(32)).rstrip(b"=").decode()
         key = self._key(token)
         now = self._clock()
-        await self._redis.set(key, self._sealed(Session(key, staff, credentials, now, now)), ex=IDLE_SECONDS)
+        await self._redis.set(
+            key, self._sealed(Session(key, staff, credentials, goes_on.began if goes_on else now, goes_on.proved_at if goes_on else now)),
+            ex=IDLE_SECONDS,
+        )
         return token
 
     async def prove(self, session: Session) -> Session:

@@ -66,7 +66,7 @@ MARKS = (
 
 _SPOKEN_BY_SCRIPT = (
     "connected", "reconnecting", "exit_warning", "left_banner", "taken_banner", "lapsed", "state_sending",
-    "state_queued", "state_waits", "state_lapsed", *MARKS, "unsent_banner", "state_sent", "state_failed", "state_refused", "too_long", "window_closed", "unread",
+    "state_queued", "state_waits", "state_lapsed", "state_unsure", *MARKS, "unsent_banner", "state_sent", "state_failed", "state_refused", "too_long", "window_closed", "unread",
     "problem_refused", "problem_too-soon", "problem_stale-epoch", "problem_not-yours", "problem_wrong-state",
     "problem_not-invited", "problem_not-proposed", "problem_same-person", "problem_invalid", "problem_not-found", "now_with",
     "problem_store-away", "problem_other", "title", "bell_on", "bell_off", "bell_notice",

@@ -83,6 +83,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "mark_undelivered_slow_down": ("لم تصل: رسائل كثيرة في وقت قصير", "not delivered: too many in a short time"),
     "mark_undelivered_other": ("لم تصل", "not delivered"),
     "state_waits": ("تنتظر عودة الشبكة…", "waits for the network…"),
+    "state_unsure": ("لا نعرف إن أُرسلت", "not known whether it was sent"),
     "state_lapsed": ("لم تُرسل: طال انقطاع الشبكة", "not sent: the network was away too long"),
     "unsent_banner": ("ما كُتب أثناء انقطاع الشبكة لم يُرسل.", "What was written while the network was away was not sent."),
     "state_queued": ("في الطريق", "on its way"),

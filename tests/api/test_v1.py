@@ -362,6 +362,30 @@ async def test_a_message_sent_again_while_the_first_try_is_on_its_way_waits_for_
     assert answers == [answers[0]] * 3 and line.outbox.sent == [(ticket.id, "معك")]
 
 
+async def test_a_message_that_went_out_is_answered_so_though_hands_changed_since(line: Line) -> None:
+    salma, huda, ticket = await line.signed_in("salma"), await line.signed_in("huda"), await line.flag()
+    epoch = (await salma.post(f"handoffs/{ticket.id}/claim")).json()["epoch"]
+    body = {"text": "معك", "id": "0123456789abcdef", "epoch": epoch}
+    sent = (await salma.post(f"handoffs/{ticket.id}/messages", json=body)).json()
+    await salma.post(f"handoffs/{ticket.id}/transfer", json={"to": "huda"})
+    assert (await salma.post(f"handoffs/{ticket.id}/messages", json=body)).json() == sent
+    mine = (await huda.post(f"handoffs/{ticket.id}/messages", json={"text": "هلا", "id": "0123456789abcdef"})).json()
+    assert mine["seq"] == sent["seq"] + 1, "an id is its writer's own"
+
+
+async def test_a_message_whose_gateway_died_on_the_way_is_not_sent_again_and_nobody_claims_to_know(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, ticket = await line.signed_in("salma"), await line.flag()
+    await client.post(f"handoffs/{ticket.id}/claim")
+    member = (await line.deps.database.read(lambda c: find(c, ticket.id))).owner  # type: ignore[union-attr]
+    assert await line.relay.begin_once(ticket.id, f"{member}.0123456789abcdef")
+    monkeypatch.setattr("api.handoffs.relay._ON_ITS_WAY_SECONDS", 0)
+    await asyncio.sleep(1.1)
+    answer = await client.post(f"handoffs/{ticket.id}/messages", json={"text": "معك", "id": "0123456789abcdef"})
+    assert answer.json() == {"seq": 0, "state": "unsure"} and line.outbox.sent == []
+
+
 async def test_a_try_that_failed_before_it_was_sent_may_be_made_again(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     client, ticket = await line.signed_in("salma"), await line.flag()
     await client.post(f"handoffs/{ticket.id}/claim")

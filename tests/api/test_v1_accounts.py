@@ -23,10 +23,14 @@ from api.database import Database
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.tables import tickets
 from api.handoffs.tickets import Ticket, mark_left, open_handoff
+from api.staff.accounts import end_sessions, find_staff
+from api.staff.passkeys import Passkeys, relying_party
 from api.staff.recovery import EXPIRES_SECONDS
-from api.staff.sessions import IDLE_SECONDS
+from api.staff.sessions import IDLE_SECONDS, LONGEST_SECONDS
+from api.staff.signin import Refused as PasskeyRefused
 from api.staff.stepup import FRESH_SECONDS
-from api.v1 import Deps, build_v1
+from api.staff.tables import passkeys, staff
+from api.v1 import Deps, build_v1, sessions_of
 from tests.fixtures_authenticator import Authenticator
 from tests.fixtures_redis import RedisServer, start_redis
 from tests.fixtures_staff import KEYRING, PASSWORDS, POSTGRES_URL, Clock, FakeOutbox, databases, hire, new_id, wish
@@ -163,6 +167,36 @@ async def test_a_passkey_is_added_or_taken_away_only_with_a_fresh_second_factor(
     problem(await client.post("session/passkeys/options"), 403, "step-up-needed")
     problem(await client.post("session/passkeys", json={"label": "phone", "passkey": phone.create(options)}), 403, "step-up-needed")
     problem(await client.delete(f"session/passkeys/{made}"), 403, "step-up-needed")
+
+
+async def test_a_new_password_is_no_second_factor_and_gives_no_longer_day(line: Line) -> None:
+    client = await line.signed_in("salma")
+    began = line.clock()
+    line.clock.now += FRESH_SECONDS + 1
+    new = "seven green boats at dawn"
+    changed = await client.post("session/password", json={"password": line.people["salma"].password, "new_password": new})
+    assert changed.status_code == 200, changed.text
+    problem(await client.post("session/passkeys/options"), 403, "step-up-needed")
+    line.clock.now = began + LONGEST_SECONDS + 1
+    problem(await client.get("handoffs"), 401, "signed-out")
+
+
+async def test_a_passkey_that_was_begun_before_a_recovery_is_not_kept(line: Line) -> None:
+    client, phone = await line.signed_in("salma"), Authenticator()
+    options = (await client.post("session/passkeys/options")).json()["publicKey"]
+    member = await line.deps.database.read(
+        lambda c: find_staff(c, c.execute(sa.select(staff.c.id).where(staff.c.username == "salma")).scalar_one())
+    )
+    assert member is not None
+    party = relying_party("https://line.test")
+    assert party is not None
+    keys = Passkeys(line.deps.database, line.deps.redis, KEYRING, party, clock=line.clock, random_bytes=os.urandom)
+    session = await sessions_of(line.deps).read(client.cookies.get(sessions_of(line.deps).cookie), touch=False)
+    assert session is not None
+    await line.deps.database.write(lambda c: end_sessions(c, member, now=line.clock()))  # as a recovery does
+    with pytest.raises(PasskeyRefused):
+        await keys.register(member, session.key, phone.create(options), "phone")
+    assert await line.deps.database.read(lambda c: c.execute(sa.select(sa.func.count()).select_from(passkeys)).scalar_one()) == 0
 
 
 async def test_somebody_elses_passkey_is_not_found_and_labels_are_codes(line: Line) -> None:

@@ -43,6 +43,7 @@ def upgrade() -> None:
     sa.Column('at', sa.Double(), nullable=False, comment="by the database's clock"),
     sa.Column('until', sa.Double(), nullable=False, comment="by the database's clock"),
     sa.Column('state', sa.String(length=16), nullable=False),
+    sa.Column('known', sa.Integer(), nullable=False, comment='how many reasons and sets the proposer saw; they only ever grow'),
     sa.CheckConstraint("state in ('proposed','done','declined','void')", name='ck_band_changes_state'),
     sa.PrimaryKeyConstraint('id')
     )

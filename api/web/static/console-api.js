@@ -9,6 +9,7 @@ export async function call(method, path, body) {
       body: body === undefined ? undefined : JSON.stringify(body),
       credentials: "same-origin",
       cache: "no-store",
+      signal: AbortSignal.timeout(20000), // a network that is gone without a word
     });
   } catch {
     return { ok: false, code: "store-away", body: null };

@@ -150,6 +150,16 @@ def test_danger_found_between_proposal_and_confirmation_wins(connection: sa.Conn
         confirmed(connection, ticket, change)
 
 
+def test_what_is_heard_between_proposal_and_confirmation_voids_it_though_the_band_is_the_same(connection: sa.Connection) -> None:
+    mine = claims.claim(connection, waits(connection, "RED").id, staff="s1", now=NOON)
+    change = proposed(connection, mine, band="ELEVATED")
+    again = wish(mine.person, band="RED", reasons=("weapon", "danger_now"))
+    open_handoff(connection, again, new_id=new_id(), now=NOON + 5)
+    with pytest.raises(NotProposed):
+        confirmed(connection, mine, change, "s2")
+    assert bands.proposals(connection, 0.0) == ()
+
+
 def test_an_under_18_s_band_goes_no_lower_than_high_and_nobodys_to_nothing_disclosed(connection: sa.Connection) -> None:
     child = waits(connection, "RED", lane="children")
     assert bands.lower_bands(child) == ("HIGH",)

@@ -12,6 +12,7 @@ from api.channels.twilio.status import StatusReport
 from api.handoffs import marks
 from api.handoffs.marks import Marks, read_notice
 from tests.fixtures_redis import RedisServer, start_redis
+from tests.fixtures_staff import KEYRING
 
 SID = "SM" + "a" * 32
 
@@ -33,7 +34,7 @@ async def redis(server: RedisServer) -> AsyncIterator[Redis]:
 
 async def told(redis: Redis, *reports: tuple[str, int], sid: str = SID) -> list[tuple[str, str]]:
     """What the consoles hear of these reports on message 3 of talk t1."""
-    known = Marks(redis)
+    known = Marks(redis, KEYRING)
     await known.note(SID, "t1", 3)
     async with redis.pubsub() as heard:
         await heard.subscribe(marks.CHANGED)
@@ -79,8 +80,8 @@ async def test_what_is_kept_names_no_sid_and_goes_within_the_hour(redis: Redis) 
 
 async def test_a_redis_that_is_away_holds_up_nobody() -> None:
     gone = Redis.from_url("redis://127.0.0.1:9/0")
-    await Marks(gone).note(SID, "t1", 1)
-    await Marks(gone).report(StatusReport(SID, "delivered"))
+    await Marks(gone, KEYRING).note(SID, "t1", 1)
+    await Marks(gone, KEYRING).report(StatusReport(SID, "delivered"))
     await gone.aclose()
 
 
