@@ -33,8 +33,8 @@ local function generation_of(key, floor)
   return math.max(tonumber(redis.call('GET', key) or '0'), tonumber(floor))
 end
 
--- Is it this ticket's turn? Takes the turn if so. The hash holds n (last ticket), h (who has the turn)
--- and a deadline for each ticket; a ticket past its deadline belongs to somebody who died.
+-- Is it this ticket's turn? Takes the turn if so. The hash holds n (last ticket), h (who has the turn),
+-- e (there was an exit) and a deadline for each ticket; a ticket past its deadline belongs to somebody who died.
 local function take(queue, ticket, at)
   local fields = redis.call('HGETALL', queue)
   local holder, first, alive = nil, nil, {}
@@ -42,7 +42,7 @@ local function take(queue, ticket, at)
     local field, value = fields[i], fields[i + 1]
     if field == 'h' then
       holder = value
-    elseif field ~= 'n' then
+    elseif field ~= 'n' and field ~= 'e' then
       if tonumber(value) <= at then
         redis.call('HDEL', queue, field)
       else
@@ -65,7 +65,7 @@ local function empty(queue)
   local last = redis.call('HGET', queue, 'n')
   redis.call('DEL', queue)
   if last then
-    redis.call('HSET', queue, 'n', last)
+    redis.call('HSET', queue, 'n', last, 'e', '1')
     redis.call('PEXPIRE', queue, 60000)
   end
 end
@@ -160,6 +160,7 @@ if ARGV[2] == '1' and redis.call('GET', KEYS[2]) ~= 'x' then redis.call('SET', K
 if ARGV[1] == '0' then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
 if redis.call('HGET', KEYS[1], 'h') == ARGV[1] then redis.call('HDEL', KEYS[1], 'h') end
+-- not after an exit (e): whoever waits from before it must not share their number with a newcomer
 if redis.call('HLEN', KEYS[1]) <= 1 then redis.call('DEL', KEYS[1]) end
 return 1
 """

@@ -26,6 +26,7 @@ EVERYBODY = frozenset(ROLES)
 TALKS = frozenset({"counsellor", "supervisor"})
 LOOKS_AFTER = frozenset({"supervisor", "admin"})
 ADMIN = frozenset({"admin"})
+SUPERVISOR = frozenset({"supervisor"})
 
 ANYBODY = None
 """Without a session: the ways in."""
@@ -57,6 +58,28 @@ WHO: dict[tuple[str, str], frozenset[str] | None] = {
     ("post", "/handoffs/{ticket_id}/messages"): TALKS,
     ("post", "/handoffs/{ticket_id}/close"): TALKS,
     ("post", "/handoffs/{ticket_id}/contact"): TALKS,
+    ("post", "/handoffs/{ticket_id}/invite"): TALKS,
+    ("post", "/handoffs/{ticket_id}/accept"): TALKS,
+    ("post", "/handoffs/{ticket_id}/decline"): TALKS,
+    ("post", "/handoffs/{ticket_id}/leave"): TALKS,
+    ("post", "/handoffs/{ticket_id}/join"): SUPERVISOR,
+    ("post", "/handoffs/{ticket_id}/take-over"): SUPERVISOR,
+    ("post", "/handoffs/{ticket_id}/raise"): TALKS,
+    ("post", "/handoffs/{ticket_id}/lower"): TALKS,
+    ("post", "/handoffs/{ticket_id}/lower/confirm"): TALKS,
+    ("post", "/handoffs/{ticket_id}/lower/decline"): TALKS,
+    ("post", "/handoffs/{ticket_id}/block"): TALKS,
+    ("post", "/handoffs/{ticket_id}/block/lift"): SUPERVISOR,
+    ("get", "/rota"): LOOKS_AFTER,
+    ("get", "/rota/shifts"): LOOKS_AFTER,
+    ("post", "/rota/shifts"): LOOKS_AFTER,
+    ("delete", "/rota/shifts/{entry_id}"): LOOKS_AFTER,
+    ("get", "/rota/leave"): LOOKS_AFTER,
+    ("post", "/rota/leave"): LOOKS_AFTER,
+    ("delete", "/rota/leave/{entry_id}"): LOOKS_AFTER,
+    ("get", "/rota/competences"): LOOKS_AFTER,
+    ("post", "/rota/competences"): LOOKS_AFTER,
+    ("delete", "/rota/competences/{entry_id}"): LOOKS_AFTER,
     ("post", "/handoffs/{ticket_id}/refer"): EVERYBODY,  # 501 until referrals are built
     ("get", "/referrals"): EVERYBODY,
     ("post", "/referrals/{referral_id}/acknowledge"): EVERYBODY,
@@ -68,6 +91,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "/handoffs/{ticket_id}/transfer": {"desk": "doha"},
     "/handoffs/{ticket_id}/messages": {"text": "kanari"},
     "/handoffs/{ticket_id}/contact": {"reason": "call_wish"},
+    "/handoffs/{ticket_id}/invite": {"to": "stranger"},
+    "/handoffs/{ticket_id}/raise": {"reason": "my_judgement"},
+    "/handoffs/{ticket_id}/lower": {"band": "UNKNOWN", "reason": "misread"},
+    "/handoffs/{ticket_id}/lower/confirm": {"change": "x"},
+    "/handoffs/{ticket_id}/lower/decline": {"change": "x"},
+    "/handoffs/{ticket_id}/block": {"reason": "prank"},
+    "/rota/shifts": {"staff": "stranger", "desk": "doha", "days": ["sun"], "start": "08:00", "end": "16:00"},
+    "/rota/leave": {"staff": "stranger", "begins_at": "2027-01-01T00:00:00Z", "ends_at": "2027-01-02T00:00:00Z"},
+    "/rota/competences": {"staff": "stranger", "code": "children", "expires_at": "2027-01-01T00:00:00Z"},
 }
 """What makes a request whole where a body is needed: who may not must be told so, not that a field is missing."""
 
@@ -119,7 +151,7 @@ async def owned_ticket(deps: Deps, desk: str, staff: str) -> Ticket:
 
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, **names: str) -> httpx.Response:
-    whole = path.format(**({"ticket_id": "x", "referral_id": "x", "username": "x", "passkey_id": "x"} | names))
+    whole = path.format(**({"ticket_id": "x", "referral_id": "x", "username": "x", "passkey_id": "x", "entry_id": "x"} | names))
     body = BODIES.get(path) if method == "post" else None
     return await client.request(method, whole, json=body)
 
@@ -159,6 +191,8 @@ async def test_a_role_may_what_the_table_says_and_nothing_else(role: str, app: F
 @pytest.mark.parametrize("role", ROLES)
 async def test_what_belongs_to_another_desk_does_not_exist(role: str, app: FastAPI, deps: Deps) -> None:
     """404 and the same bytes as for an id nobody has: 403 would say that there is something."""
+    if role == "supervisor":
+        pytest.skip("supervisors see every desk (decision 20)")
     other = hire(deps.database, "stranger", "counsellor", ("doha",))
     client = await entered(app, deps, "someone", role, ("amman",))
     for (method, path), who in sorted(WHO.items()):

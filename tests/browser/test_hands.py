@@ -116,7 +116,7 @@ def test_a_warm_transfer_and_a_take_over(stack: Stack, screens: list[Page]) -> N
     lead.locator(f"{card} .hands.more summary").click()
     lead.locator(f"{card} [data-hands=take-over]").click()
     expect(lead.locator(".talk:not([hidden]) .write textarea")).to_be_visible(timeout=WITHIN)
-    expect(second.locator(".talk-banner")).to_contain_text("demo-lead", timeout=WITHIN)
+    expect(second.locator(".talk:not([hidden]) .talk-banner")).to_contain_text("demo-lead", timeout=WITHIN)
     expect(second.locator(".write")).to_have_count(0)
     expect(phone.locator(".talk li")).to_have_count(heard + 1, timeout=WITHIN)
     assert says(last_on(phone), "counsellor_changed")

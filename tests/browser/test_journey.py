@@ -57,7 +57,7 @@ def test_from_the_phone_to_the_counsellor_and_out_in_the_middle(stack: Stack, co
     expect(phone.locator(".talk li").last).to_contain_text(FROM_US, timeout=15_000)
 
     menu = console.locator("details.menu").first
-    for leave in (lambda: console.keyboard.press("Escape"), lambda: console.locator(".words").first.click()):
+    for leave in (lambda: console.keyboard.press("Escape"), lambda: console.locator(".bar h1").click()):
         menu.locator("summary").first.click()
         expect(menu).to_have_attribute("open", "")
         leave()
