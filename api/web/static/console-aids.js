@@ -36,6 +36,7 @@ export class Aids {
       }
     });
     talk.box.addEventListener("input", () => (this.said.textContent = ""));
+    WIDE.addEventListener("change", () => this.talk.element.isConnected && this.settlePanel()); // a tablet that is turned
   }
 
   // -- what the server knows -------------------------------------------------------------------------------
@@ -46,7 +47,7 @@ export class Aids {
   }
 
   async load() {
-    if (this.loaded || this.talk.over) return;
+    if (this.loaded || this.talk.over || this.talk.reading) return;
     this.loaded = true;
     let html = "";
     let none = false;
@@ -96,7 +97,7 @@ export class Aids {
   // -- the panel -------------------------------------------------------------------------------------------
 
   settlePanel() {
-    const open = !this.talk.over && (this.wanted ?? WIDE.matches);
+    const open = !this.talk.over && !this.talk.reading && (this.wanted ?? WIDE.matches);
     this.panel.hidden = !open;
     this.talk.element.classList.toggle("with-aids", open);
     this.talk.element.querySelector(".aids-bar [data-aid=panel]")?.setAttribute("aria-expanded", String(open));

@@ -33,13 +33,15 @@ export class Talk {
   refresh(card) {
     const facts = this.element.querySelector(".talk-facts");
     const known = card.querySelector(".where").textContent + card.querySelector(".chips").textContent;
+    const read = this.reading;
+    this.reading = card.dataset.mine !== "yes"; // present beside the owner, who alone writes and acknowledges
     if (known !== this.known) this.aids.stale();
+    if (read !== undefined && read !== this.reading && !this.element.hidden) this.aids.show();
     this.known = known;
     facts.replaceChildren(...[".card-top", ".where", ".chips"].map((part) => card.querySelector(part).cloneNode(true)));
     const epoch = Number(card.dataset.epoch);
     const changed = epoch !== this.epoch;
     this.epoch = epoch;
-    this.reading = card.dataset.mine !== "yes"; // present beside the owner, who alone writes and acknowledges
     this.element.classList.toggle("reading", this.reading);
     if (!this.over) {
       this.element.querySelector(".not-now-warning").hidden = card.dataset.notNow === undefined;
