@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi import FastAPI
@@ -214,8 +214,8 @@ class TestInABrowser:
     ) -> None:
         real = FakeOutbox.send
 
-        async def only_the_first(outbox: FakeOutbox, ticket: Ticket, text: MessageText) -> SendState:
-            return SendState.FAILED if outbox.sent else await real(outbox, ticket, text)
+        async def only_the_first(outbox: FakeOutbox, ticket: Ticket, text: MessageText, sent_as: Any = None) -> SendState:
+            return SendState.FAILED if outbox.sent else await real(outbox, ticket, text, sent_as)
 
         monkeypatch.setattr(FakeOutbox, "send", only_the_first)
         async with in_a_browser(console) as (page, address):
