@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import Watch
-from tests.browser.test_journey import say
+from tests.browser.test_journey import say, sign_in
 from tests.journeys.stack import Stack
 from tests.journeys.texts import says
 
@@ -28,18 +27,8 @@ def screens(browser: Browser) -> Iterator[list[Page]]:
 
 
 def enter(page: Page, stack: Stack, name: str) -> None:
-    """Sign in; a code that was used a moment ago by another test is waited out."""
-    for _ in range(40):
-        found = next(one for one in httpx.get(f"{stack.base}/simulator/staff").json()["staff"] if one["name"] == name)
-        page.goto(f"{stack.base}/console?lang=en")
-        page.locator("#username").fill(found["name"])
-        page.locator("#password").fill(found["password"])
-        page.locator("#totp").fill(found["code"])
-        page.locator("#sign-in button[type=submit]").click()
-        page.wait_for_timeout(1_500)
-        if page.locator(".groups").count():
-            return
-    raise AssertionError(f"{name} could not sign in")
+    """Sign in, in English."""
+    sign_in(page, stack, name, "?lang=en")
 
 
 def last_on(phone: Locator) -> str:

@@ -28,6 +28,12 @@ function wipe() {
   talk = null;
 }
 
+// The number first: the event of closing comes a moment after the dialog has gone.
+function end() {
+  wipe();
+  dialog.close();
+}
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest('[data-act="contact"]');
   if (!button) return;
@@ -55,15 +61,15 @@ form.addEventListener("submit", async (event) => {
   number.textContent = body.number;
   turn(true);
   answered[1].focus();
-  goes = setTimeout(() => dialog.close(), SHOWN_FOR);
+  goes = setTimeout(end, SHOWN_FOR);
 });
 
 form.addEventListener("click", (event) => {
-  if (event.target.closest("[data-by]")) dialog.close();
+  if (event.target.closest("[data-by]")) end();
 });
 dialog.addEventListener("close", wipe);
 
 // safety.md: after an exit nothing of the talk stays. A talk that is over has lost its menu.
 setInterval(() => {
-  if (dialog.open && !(talk?.isConnected && talk.querySelector(".menu"))) dialog.close();
+  if (dialog.open && !(talk?.isConnected && talk.querySelector(".menu"))) end();
 }, 500);
