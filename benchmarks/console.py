@@ -55,7 +55,7 @@ new MutationObserver(look).observe(document, { childList: true, subtree: true })
 """
 
 
-@dataclass
+@dataclass(eq=False)
 class Console:
     """One counsellor's open console without the drawing: a socket, and the queue's fragment when it says so."""
 
@@ -192,7 +192,7 @@ async def claim_all(consoles: Sequence[Console], tickets: Sequence[str]) -> dict
 
 
 async def talk(
-    phones: Phones, peer: Peer, numbers: Sequence[str], owners: Mapping[str, tuple[Console, int]], seconds: float
+    phones: Phones, numbers: Sequence[str], owners: Mapping[str, tuple[Console, int]], seconds: float
 ) -> tuple[list[float], list[float]]:
     """Everybody writes once and is answered, spread over some seconds: to the counsellor's console, to the provider."""
     to_us, to_them = [], []
@@ -209,10 +209,8 @@ async def talk(
     async def counsellor(ticket: str, after: float) -> None:
         console, epoch = owners[ticket]
         await asyncio.sleep(after)
-        before = {number: len(times) for number, times in peer.arrived.items()}
         began = time.perf_counter()
         await console.act(ticket, "messages", text=f"أنا معك {os.urandom(3).hex()}", epoch=epoch)
-        del before
         to_them.append(time.perf_counter() - began)
 
     step = seconds / max(len(numbers), 1)
@@ -223,9 +221,8 @@ async def talk(
     return to_us, to_them
 
 
-async def in_the_browser(phones: Phones, page: Page, console: Console, number: str, ticket: str) -> list[float]:
+async def in_the_browser(phones: Phones, page: Page, number: str) -> list[float]:
     """Seconds from a person's message to its words in the page of the one who took them."""
-    del console, ticket
     times = []
     for _ in range(FLAGS):
         words = f"كلام {os.urandom(6).hex()}"
@@ -319,10 +316,10 @@ async def measure(model: Path, chromium: str) -> dict[str, Any]:
         to_us: list[float] = []
         to_them: list[float] = []
         for _ in range(ROUNDS):
-            there, back = await talk(phones, peer, numbers, owners, seconds=10.0)
+            there, back = await talk(phones, numbers, owners, seconds=10.0)
             to_us += there
             to_them += back
-        shown = await in_the_browser(phones, page, consoles[0], number, last)
+        shown = await in_the_browser(phones, page, number)
         memory = resident(process)
         for task in living:
             task.cancel()
