@@ -276,7 +276,8 @@ async def measure(model: Path, chromium: str) -> dict[str, Any]:
         stack.push_async_callback(phones.close)
         staff = await asyncio.to_thread(hire, folder, base, CONSOLES)
 
-        numbers = await queue_up(phones, CARDS)
+        waits = CARDS - FLAGS - 1  # a console shows two hundred who wait: with the flagged and the last there are as many
+        numbers = await queue_up(phones, waits)
         consoles = []
         for one in staff[1:]:
             jar = aiohttp.CookieJar(unsafe=True)
@@ -291,7 +292,7 @@ async def measure(model: Path, chromium: str) -> dict[str, Any]:
         page = await browser.new_page(viewport={"width": 1280, "height": 800}, locale="ar")
         await page.add_init_script(_EYE)
         await sign_in(page, base, staff[0])
-        await until(lambda: all(len(console.cards) >= CARDS for console in consoles))
+        await until(lambda: all(len(console.cards) >= waits for console in consoles))
         waiting = list(consoles[0].cards)
 
         everywhere, drawn = await flags(phones, consoles, page)
@@ -312,7 +313,7 @@ async def measure(model: Path, chromium: str) -> dict[str, Any]:
         await page.locator(".write button[type=submit]").first.click()
         await page.wait_for_selector(".words .ours.sent, .words .ours.queued", timeout=30_000)
 
-        owners = await claim_all(consoles, waiting[:CARDS])
+        owners = await claim_all(consoles, waiting)
         to_us: list[float] = []
         to_them: list[float] = []
         for _ in range(ROUNDS):
@@ -326,7 +327,7 @@ async def measure(model: Path, chromium: str) -> dict[str, Any]:
         await asyncio.gather(*living, return_exceptions=True)
     await runner.cleanup()
     return {
-        "cores": os.cpu_count(), "consoles": CONSOLES, "cards": CARDS,
+        "cores": os.cpu_count(), "consoles": CONSOLES, "cards": CARDS, "talks": len(owners) + 1,
         "flag_to_card": times_of(everywhere), "flag_to_card_in_chromium": times_of(drawn),
         "message_to_console": times_of(to_us), "message_to_page_in_chromium": times_of(shown),
         "counsellor_to_provider": times_of(to_them), "page": weight,
@@ -344,7 +345,7 @@ def table(found: Mapping[str, Any]) -> str:
     rows = [
         (f"flag to card, {found['consoles'] - 1} consoles, {found['cards']} cards", "flag_to_card", "≤ 300 ms"),
         ("  the same, drawn in Chromium", "flag_to_card_in_chromium", "≤ 300 ms"),
-        (f"message to the counsellor's console, {found['cards']} live talks", "message_to_console", "≤ 150 ms"),
+        (f"message to the counsellor's console, {found['talks']} live talks", "message_to_console", "≤ 150 ms"),
         ("  the same, drawn in Chromium", "message_to_page_in_chromium", "≤ 150 ms"),
         ("counsellor's message to the provider", "counsellor_to_provider", ""),
     ]
