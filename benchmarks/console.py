@@ -42,6 +42,7 @@ TO_A_PERSON = ("مرحبا", "1", "2", "1", "9")
 """From the first word to the queue, by one's own wish."""
 
 DANGER = "الحقوني معه سكين وبده يذبحني هسا"
+DRAWN = re.compile(r'data-drawn="(\w+)"')
 CARD = re.compile(r'<li class="card ([a-z0-9 ]+)" data-id="(\w+)" data-epoch="(\d+)"')
 
 # The page tells when a card or words first stood in it; nothing of it ships.
@@ -65,6 +66,7 @@ class Console:
     epochs: dict[str, int] = field(default_factory=dict)
     words: dict[str, float] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    drawn: str = ""
     socket: aiohttp.ClientWebSocketResponse | None = None
 
     async def open(self, staff: NewStaff) -> None:
@@ -93,9 +95,10 @@ class Console:
         while True:
             await self.changed.wait()
             self.changed.clear()
-            async with self.http.get(f"{self.base}/console/queue") as answer:
+            async with self.http.get(f"{self.base}/console/queue", params={"drawn": self.drawn}) as answer:
                 html = await answer.text()
             now = time.perf_counter()
+            self.drawn = DRAWN.findall(html)[0]
             for _, ticket, epoch in CARD.findall(html):
                 self.cards.setdefault(ticket, now)
                 self.epochs[ticket] = int(epoch)

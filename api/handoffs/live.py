@@ -21,6 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api.database import Database, DatabaseUnavailable
 from api.handoffs import hands, leases, marks, presence, queue
+from api.handoffs.changes import Snapshot
 from api.handoffs.claims import NoSuchTicket, NotYours, StaleEpoch, owned
 from api.handoffs.relay import LEFT, SAID, WORDS, Relay
 from api.handoffs.tickets import Ticket
@@ -51,7 +52,7 @@ class Seat:
     still_signed_in: Callable[[bool], Awaitable[bool]]
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     queue_changed: bool = True
-    shown: str = ""
+    shown: Snapshot | None = None
     watched: dict[str, int] = field(default_factory=dict)
     sent: dict[str, set[str]] = field(default_factory=dict)
     ring: set[str] = field(default_factory=set)
@@ -70,7 +71,7 @@ class Hub:
         self._look_seconds = look_seconds
         self._seats: set[Seat] = set()
         self._version = 0
-        self._snapshots: dict[frozenset[str], tuple[int, str]] = {}
+        self._snapshots: dict[frozenset[str], tuple[int, Snapshot]] = {}
         self._reading = asyncio.Lock()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._renew_now = asyncio.Event()
@@ -139,8 +140,11 @@ class Hub:
         while True:
             await asyncio.sleep(self._look_seconds)
             self._changed()
+            waits: set[str] = set()
+            with suppress(RedisError):
+                waits = await self._relay.with_words({ticket for seat in self._seats for ticket in seat.watched})
             for seat in list(self._seats):
-                seat.ring.update(seat.watched)
+                seat.ring.update(waits & seat.watched.keys())
                 with suppress(RedisError, DatabaseUnavailable):
                     seat.ended = seat.ended or not await seat.still_signed_in(False)
                 seat.wake.set()
@@ -218,17 +222,19 @@ class Hub:
             seat.queue_changed = True
             seat.wake.set()
 
-    async def _snapshot(self, desks: frozenset[str]) -> str:
-        """The queue as JSON for these desks: read once a change, however many consoles are open."""
+    async def _snapshot(self, desks: frozenset[str]) -> Snapshot:
+        """The queue of these desks: read once a change, however many consoles are open."""
         async with self._reading:
             known = self._snapshots.get(desks)
             if known is not None and known[0] == self._version:
                 return known[1]
             version = self._version
             rows = await self._database.read(lambda connection: queue.waiting(connection, desks))
-            text = json.dumps({"type": "queue", "handoffs": [queue.card(row) for row in rows]}, ensure_ascii=False)
-            self._snapshots[desks] = (version, text)
-            return text
+            read = Snapshot(version, map(queue.card, rows))
+            if known is not None and read.stands_as(known[1]):
+                read = known[1]  # the same object: nobody has to be told anything
+            self._snapshots[desks] = (version, read)
+            return read
 
     async def _tell(self, seat: Seat) -> None:
         while True:
@@ -250,10 +256,9 @@ class Hub:
                     await _say(seat, mark)
             if seat.queue_changed:
                 seat.queue_changed = False
-                snapshot = await self._snapshot(seat.staff.scope)
-                if snapshot != seat.shown:
-                    seat.shown = snapshot
-                    await _send(seat, snapshot)
+                before, seat.shown = seat.shown, await self._snapshot(seat.staff.scope)
+                if seat.shown is not before:
+                    await _send(seat, seat.shown.since(before))
             if seat.tick:
                 seat.tick = False
                 await _say(seat, {"type": "tick"})

@@ -9,7 +9,7 @@ person left cannot come back to life.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -201,6 +201,18 @@ class Relay:
                 continue
             found.append(Words(seq, hashlib.sha256(sealed).hexdigest()[:16], MessageText(plain)))
         return tuple(sorted(found, key=lambda words: words.seq))
+
+    async def with_words(self, ticket_ids: Iterable[str]) -> set[str]:
+        """Those of these talks in which something waits, asked in one go.
+
+        Raises:
+            RedisError: it could not be asked.
+        """
+        order = list(ticket_ids)
+        async with self._redis.pipeline(transaction=False) as asked:
+            for ticket_id in order:
+                asked.llen(_index(ticket_id))
+            return {ticket_id for ticket_id, many in zip(order, await asked.execute(), strict=True) if many}
 
     async def acknowledge(self, ticket_id: str, seq: int) -> bool:
         """The counsellor's screen has shown these words: overwrite and delete them."""

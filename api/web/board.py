@@ -7,9 +7,10 @@ alone. Nobody is shown anything older than their own request: a reading that had
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,11 @@ from api.web.words import Words
 
 _MOST_DRAWN = 4_000
 """Cards kept as drawn: two hundred, in two languages, for those they concern and for the others. They hold codes, no words."""
+
+_MOST_PAGES = 300
+"""Different pages remembered: consoles that look at one desk in one language mostly share theirs."""
+
+_KEPT = Markup('<li class="card" data-id="{}" data-kept></li>\n')
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +73,27 @@ class Reading:
         return [Person(row, card, json.dumps(card)) for row, card in zip(rows, cards, strict=True)]
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A card as HTML.
+
+    Attributes:
+        stamp: two cards with one stamp look alike.
+    """
+
+    id: str
+    html: Markup
+    stamp: str
+
+
 class Drawing:
     """Cards as HTML; one that stands as it stood is not drawn again."""
 
     def __init__(self, templates: jinja2.Environment) -> None:
         self._template = templates.get_template("console_card.html")
-        self._drawn: OrderedDict[Hashable, Markup] = OrderedDict()
+        self._drawn: OrderedDict[Hashable, Drawn] = OrderedDict()
 
-    def card(self, person: Person, words: Words, concerns: Mapping[str, Any], desk: str) -> Markup:
+    def card(self, person: Person, words: Words, concerns: Mapping[str, Any], desk: str) -> Drawn:
         """One card.
 
         Args:
@@ -84,13 +103,45 @@ class Drawing:
         key = (person.stands, words.language, tuple(concerns.values()), desk)
         held = self._drawn.get(key)
         if held is None:
-            held = Markup(self._template.render(words=words, card={**person.card, **concerns}, desk=desk))  # noqa: S704 - escaped by the template
-            self._drawn[key] = held
+            html = Markup(self._template.render(words=words, card={**person.card, **concerns}, desk=desk))  # noqa: S704 - escaped by the template
+            held = self._drawn[key] = Drawn(person.card["id"], html, _stamp(html))
             while len(self._drawn) > _MOST_DRAWN:
                 self._drawn.popitem(last=False)
         else:
             self._drawn.move_to_end(key)
         return held
+
+
+class Pages:
+    """Which cards stand in the pages that are open, so that a page is sent only those that it does not have.
+
+    A page names what it was last sent; a name that nobody knows any more (another gateway sent it, or it is long ago) is a
+    page without a card. Names and stamps are hashes of what the page already shows.
+    """
+
+    def __init__(self) -> None:
+        self._sent: OrderedDict[str, Mapping[str, str]] = OrderedDict()
+
+    def sent(self, cards: Iterable[Drawn]) -> str:
+        """Remember what a page is being sent; its name."""
+        stamps = {card.id: card.stamp for card in cards}
+        name = _stamp(json.dumps(list(stamps.items())))
+        self._sent[name] = stamps
+        self._sent.move_to_end(name)
+        while len(self._sent) > _MOST_PAGES:
+            self._sent.popitem(last=False)
+        return name
+
+    def without_those_of(self, page: str, cards: Iterable[Drawn]) -> dict[str, Markup]:
+        """The cards by id; in place of one that the page has, a mark to keep it."""
+        there = self._sent.get(page, {})
+        return {
+            card.id: _KEPT.format(card.id) if there.get(card.id) == card.stamp else card.html for card in cards
+        }
+
+
+def _stamp(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=9).hexdigest()
 
 
 def concern(row: queue.QueueRow, member: Staff) -> dict[str, Any]:

@@ -16,7 +16,6 @@ import jinja2
 import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
-from markupsafe import Markup
 from redis.exceptions import RedisError
 
 from api.database import DatabaseUnavailable
@@ -36,7 +35,7 @@ from api.staff.tables import LOOKS_AFTER, PASSKEY_LABELS
 from api.v1 import Deps, seen, sessions_of, who_is
 from api.v1_rota import may_set
 from api.web.assets import answer, read_assets
-from api.web.board import Drawing, Person, Reading, grouped
+from api.web.board import Drawing, Pages, Person, Reading, grouped
 from api.web.rota import OnDuty, add_rota_page
 from api.web.words import Words, in_words
 from api.web.words_accounts import ACCOUNT_WORDS
@@ -100,19 +99,25 @@ def build_console(deps: Deps) -> APIRouter:
     add_rota_page(router, deps, sessions, page, HEADERS)
     duty = OnDuty(deps)
 
-    reading, drawing = Reading(deps.database), Drawing(templates)
+    reading, drawing, pages = Reading(deps.database), Drawing(templates), Pages()
 
-    def board(people: Sequence[Person], member: Staff, words: Words) -> list[tuple[str, list[Markup]]]:
-        """The cards as drawn for one member of staff, under their headings."""
+    def board(people: Sequence[Person], member: Staff, words: Words, page_there: str = "") -> dict[str, Any]:
+        """The cards as drawn for one member of staff, under their headings, but for those that their page has."""
         desk_named = _desk_named(deps, words)
 
         def desks_of(ticket: Ticket) -> str:
             return " + ".join(desk_named(code) for code in (ticket.desk, ticket.called_desk) if code)
 
-        return [
+        groups = [
             (name, [drawing.card(person, words, concerns, desks_of(person.row.ticket)) for person, concerns in cards])
             for name, cards in grouped(people, member)
         ]
+        everyone = [card for _, cards in groups for card in cards]
+        html = pages.without_those_of(page_there, everyone)
+        return {
+            "groups": [(name, [html[card.id] for card in cards]) for name, cards in groups],
+            "drawn": pages.sent(everyone), "now": deps.clock(),
+        }
 
     @router.get("")
     @router.get("/")
@@ -130,8 +135,7 @@ def build_console(deps: Deps) -> APIRouter:
             return RedirectResponse(f"/console/account?lang={words.language}", 303, headers=HEADERS)
         spoken = {code: words(code) for code in _SPOKEN_BY_SCRIPT}
         return page(
-            "console.html", words, member=member, groups=board(people, member, words), now=deps.clock(),
-            duty=count, may_set_rota=may_set(member),
+            "console.html", words, member=member, **board(people, member, words), duty=count, may_set_rota=may_set(member),
             spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, done=DONE, longest=LONGEST_MESSAGE,
             bands=BANDS, raise_reasons=RAISE_REASONS,
             lower_reasons=LOWER_REASONS, block_reasons=BLOCK_REASONS,
@@ -162,7 +166,7 @@ def build_console(deps: Deps) -> APIRouter:
         return page("console_signin.html", words, spoken=json.dumps(spoken, ensure_ascii=False))
 
     @router.get("/queue")
-    async def fragment(request: Request, lang: str = "ar") -> Response:
+    async def fragment(request: Request, lang: str = "ar", drawn: str = "") -> Response:
         # Fetched by the page itself, not by somebody's hand: it does not keep a session alive.
         try:
             member = await who_is(deps, sessions, request, touch=False)
@@ -172,7 +176,7 @@ def build_console(deps: Deps) -> APIRouter:
         except (RedisError, DatabaseUnavailable):
             return PlainTextResponse("", 503, headers={**HEADERS, "Retry-After": "2"})
         words = Words(lang)
-        return page("console_queue.html", words, groups=board(people, member, words), now=deps.clock(), duty=count)
+        return page("console_queue.html", words, **board(people, member, words, drawn), duty=count)
 
     @router.get("/aids/{ticket_id}")
     async def aids_of_talk(ticket_id: str, request: Request, lang: str = "ar") -> Response:

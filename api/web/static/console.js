@@ -78,7 +78,8 @@ async function fetchQueue() {
   while (again) {
     again = false;
     try {
-      const response = await fetch(`/console/queue?lang=${document.documentElement.lang}`, { cache: "no-store" });
+      const { drawn = "" } = queue.querySelector(".groups").dataset; // what stands here already is not sent again
+      const response = await fetch(`/console/queue?lang=${document.documentElement.lang}&drawn=${drawn}`, { cache: "no-store" });
       if (response.status === 401) return signedOut();
       const html = response.ok ? await response.text() : null;
       await pressed; // a card that is replaced between press and release swallows the click
@@ -95,7 +96,15 @@ function redraw(html) {
   const focused = document.activeElement?.closest?.(".card")?.dataset.id;
   const scrolled = queue.scrollTop;
   const restore = keepHands(queue);
-  queue.replaceChildren(new DOMParser().parseFromString(html, "text/html").querySelector(".groups"));
+  const fresh = new DOMParser().parseFromString(html, "text/html").querySelector(".groups");
+  const kept = [...fresh.querySelectorAll("[data-kept]")];
+  if (kept.some((one) => !card(one.dataset.id))) {
+    delete queue.querySelector(".groups").dataset.drawn; // not the page the server takes this for: all of it, please
+    again = true;
+    return;
+  }
+  for (const one of kept) one.replaceWith(card(one.dataset.id));
+  queue.replaceChildren(fresh);
   queue.scrollTop = scrolled;
   settle();
   if (focused) card(focused)?.querySelector("button:not([hidden])")?.focus(); // once it is enabled: before, it takes no focus

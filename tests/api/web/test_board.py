@@ -9,12 +9,14 @@ from typing import Any
 
 import jinja2
 import pytest
+from markupsafe import Markup
 
 from api.database import Database, DatabaseUnavailable
 from api.handoffs import claims, queue
 from api.handoffs.tickets import open_handoff
 from api.staff.accounts import Staff
-from api.web.board import Drawing, Person, Reading, grouped
+from api.web import board as board_module
+from api.web.board import Drawing, Drawn, Pages, Person, Reading, grouped
 from api.web.words import Words
 from tests.fixtures_staff import NOON, databases, hire, new_id, wish
 
@@ -101,7 +103,7 @@ async def test_a_card_is_drawn_once_for_all_whom_it_does_not_concern_and_anew_wh
     async def board(member: Staff) -> str:
         people: Sequence[Person] = await Reading(database).people(ALL)
         return "".join(
-            drawing.card(person, Words("en"), concerns, "") for _, cards in grouped(people, member) for person, concerns in cards
+            drawing.card(person, Words("en"), concerns, "").html for _, cards in grouped(people, member) for person, concerns in cards
         )
 
     ana = hire(database, "ana").id
@@ -122,3 +124,32 @@ def test_what_is_kept_as_drawn_holds_no_sealed_address(database: Database) -> No
     person = asyncio.run(go())
     assert person.row.ticket.reply_address and person.row.ticket.person not in person.stands
     assert set(person.card) == set(queue.card(person.row))
+
+
+def drawn(ticket: str, look: str) -> Drawn:
+    return Drawn(ticket, Markup(f"<li>{ticket} {look}</li>"), look)
+
+
+def test_a_page_is_sent_only_the_cards_it_does_not_have() -> None:
+    pages = Pages()
+    page = pages.sent([drawn("a", "red"), drawn("b", "red"), drawn("c", "red")])
+    html = pages.without_those_of(page, [drawn("d", "red"), drawn("b", "high"), drawn("a", "red")])
+    assert list(html) == ["d", "b", "a"]
+    assert html["d"] == "<li>d red</li>" and html["b"] == "<li>b high</li>", "new, and changed"
+    assert "data-kept" in html["a"] and 'data-id="a"' in html["a"] and "red" not in html["a"]
+
+
+@pytest.mark.parametrize("page", ["", "undefined", "'; drop", "00" * 9])
+def test_a_page_nobody_knows_is_sent_every_card(page: str) -> None:
+    assert Pages().without_those_of(page, [drawn("a", "red")]) == {"a": "<li>a red</li>"}
+
+
+def test_pages_that_look_alike_share_a_name_and_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board_module, "_MOST_PAGES", 2)
+    pages = Pages()
+    first = pages.sent([drawn("a", "1")])
+    assert pages.sent([drawn("a", "1")]) == first
+    for look in ("2", "3"):
+        pages.sent([drawn("a", look)])
+    assert "data-kept" not in pages.without_those_of(first, [drawn("a", "1")])["a"]
+    assert pages.sent([drawn("b", "1"), drawn("a", "1")]) != pages.sent([drawn("a", "1"), drawn("b", "1")])
