@@ -185,7 +185,8 @@ def priority(band: str, wish: bool) -> str:
 
 def as_ticket(row: sa.Row[Any]) -> Ticket:
     """A row of the table as a :class:`Ticket`."""
-    fields = {name: row._mapping[name] for name in Ticket.__slots__}
+    columns = row._mapping  # made anew at every look
+    fields = {name: columns[name] for name in Ticket.__slots__}
     fields["sets"], fields["reasons"] = tuple(fields["sets"]), tuple(fields["reasons"])
     return Ticket(**fields)
 

@@ -79,11 +79,18 @@ class Drawn:
 
     Attributes:
         stamp: two cards with one stamp look alike.
+        kept: stands in its place in a page that has it.
     """
 
     id: str
     html: Markup
     stamp: str
+    kept: Markup
+
+
+def drawn(ticket_id: str, html: Markup) -> Drawn:
+    """A card as it looks."""
+    return Drawn(ticket_id, html, _stamp(html), _KEPT.format(ticket_id))
 
 
 class Drawing:
@@ -104,7 +111,7 @@ class Drawing:
         held = self._drawn.get(key)
         if held is None:
             html = Markup(self._template.render(words=words, card={**person.card, **concerns}, desk=desk))  # noqa: S704 - escaped by the template
-            held = self._drawn[key] = Drawn(person.card["id"], html, _stamp(html))
+            held = self._drawn[key] = drawn(person.card["id"], html)
             while len(self._drawn) > _MOST_DRAWN:
                 self._drawn.popitem(last=False)
         else:
@@ -136,7 +143,7 @@ class Pages:
         """The cards by id; in place of one that the page has, a mark to keep it."""
         there = self._sent.get(page, {})
         return {
-            card.id: _KEPT.format(card.id) if there.get(card.id) == card.stamp else card.html for card in cards
+            card.id: card.kept if there.get(card.id) == card.stamp else card.html for card in cards
         }
 
 

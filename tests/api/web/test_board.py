@@ -127,7 +127,7 @@ def test_what_is_kept_as_drawn_holds_no_sealed_address(database: Database) -> No
 
 
 def drawn(ticket: str, look: str) -> Drawn:
-    return Drawn(ticket, Markup(f"<li>{ticket} {look}</li>"), look)
+    return board_module.drawn(ticket, Markup(f"<li>{ticket} {look}</li>"))
 
 
 def test_a_page_is_sent_only_the_cards_it_does_not_have() -> None:
