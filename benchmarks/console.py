@@ -157,21 +157,25 @@ async def queue_up(phones: Phones, count: int) -> list[str]:
     return numbers
 
 
-async def flags(phones: Phones, consoles: Sequence[Console], page: Page) -> tuple[list[float], list[float]]:
-    """Seconds from a message of danger to its card, on every console and in the browser."""
-    everywhere, drawn = [], []
+async def flags(
+    phones: Phones, consoles: Sequence[Console], page: Page
+) -> tuple[list[float], list[float], dict[str, str]]:
+    """Seconds from a message of danger to its card, on every console and in the browser; the tickets with their numbers."""
+    everywhere, drawn, flagged = [], [], {}
     for _ in range(FLAGS):
         known = set(consoles[0].cards)
         wall, began = time.time(), time.perf_counter()
-        await phones.write(new_number(), DANGER)
+        number = new_number()
+        await phones.write(number, DANGER)
         await until(lambda known=known: set(consoles[0].cards) - known)
         (new,) = set(consoles[0].cards) - known
         await until(lambda new=new: all(new in console.cards for console in consoles))
+        flagged[new] = number
         everywhere += [console.cards[new] - began for console in consoles]
         await page.wait_for_selector(f'.card[data-id="{new}"]', state="attached")
         drawn.append(await page.evaluate("id => seen[id]", new) / 1000 - wall)
         await asyncio.sleep(0.3)
-    return everywhere, drawn
+    return everywhere, drawn, flagged
 
 
 async def claim_all(consoles: Sequence[Console], tickets: Sequence[str]) -> dict[str, tuple[Console, int]]:
@@ -298,7 +302,7 @@ async def measure(model: Path, chromium: str) -> dict[str, Any]:
         await until(lambda: all(len(console.cards) >= waits for console in consoles))
         waiting = list(consoles[0].cards)
 
-        everywhere, drawn = await flags(phones, consoles, page)
+        everywhere, drawn, flagged = await flags(phones, consoles, page)
         await page.reload()
         await page.locator(".groups").wait_for()
         weight = await page_weight(page)
@@ -316,11 +320,11 @@ async def measure(model: Path, chromium: str) -> dict[str, Any]:
         await page.locator(".write button[type=submit]").first.click()
         await page.wait_for_selector(".words .ours.sent, .words .ours.queued", timeout=30_000)
 
-        owners = await claim_all(consoles, waiting)
+        owners = await claim_all(consoles, [*waiting, *flagged])
         to_us: list[float] = []
         to_them: list[float] = []
         for _ in range(ROUNDS):
-            there, back = await talk(phones, numbers, owners, seconds=10.0)
+            there, back = await talk(phones, [*numbers, *flagged.values()], owners, seconds=10.0)
             to_us += there
             to_them += back
         shown = await in_the_browser(phones, page, number)
