@@ -35,6 +35,7 @@ from api.engine import EngineClient
 from api.handoffs import queue
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.aids import Aids
+from api.handoffs.browser_keys import BrowserKeys, OnDuty
 from api.handoffs.desk_watch import DeskWatch
 from api.handoffs.marks import Marks
 from api.handoffs.outside import Exits, Outside
@@ -117,7 +118,8 @@ def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:
     provider = TwilioClient(settings.twilio_account_sid, settings.twilio_auth_tokens, settings.twilio_api_url)
     outbox = Outbox(provider, store, f"{settings.public_url}/webhooks/twilio/status", clock)
     eraser = Eraser(database, provider, clock=clock, jitter=random.random)
-    relay = Relay(redis, keyring)
+    on_duty = OnDuty(database, BrowserKeys(redis, clock))
+    relay = Relay(redis, on_duty.readers_of, on_duty.beside)
     line = Line(
         Deps(
             store=store, database=database, keyring=keyring, keys=keys, engine=engine, outbox=outbox, relay=relay,

@@ -586,13 +586,14 @@ class Line:
 
     async def _passed_on(self, message: Message, ticket: Ticket) -> bool:
         """Whether a counsellor who has claimed the ticket gets these words; from the claim on, not only from their
-        first message. True as well where there is nobody or nothing to pass on."""
+        first message. True as well where there is nobody or nothing to pass on; false where no browser on duty could open
+        them."""
         await self._try_write(lambda c: note_inbound(c, ticket.id, self._d.clock()))
         if ticket.state != "claimed" or not message.body:
             return True
         try:
             return await self._d.relay.to_counsellor(ticket.id, message.body) is not None
-        except RedisError:
+        except (RedisError, DatabaseUnavailable):
             return False
 
     async def _model_alarm(self, body: MessageText) -> str:

@@ -35,6 +35,7 @@ PROBLEMS: Mapping[str, tuple[int, str, str]] = {
     "not-yours": (409, "Somebody else owns this, or nobody does", "Claim it first; one person has one owner."),
     "wrong-state": (409, "Its state does not allow that", "Load it again and look at its state."),
     "not-invited": (409, "There is no such invitation", "Load it again: it lapsed, was taken back or is somebody else's."),
+    "no-browser": (409, "That colleague has no console open that could show the note", "Hand on without it, or ask for the keys again."),
     "not-proposed": (409, "There is no such proposal", "Load it again and propose anew if it is still right."),
     "same-person": (409, "It takes a second person", "Ask a colleague to look at it and confirm."),
     "shift-overlaps": (409, "There is a shift at some of these hours already", "Remove that one first, or choose other hours."),

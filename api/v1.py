@@ -29,6 +29,7 @@ from api.database import Database, DatabaseUnavailable
 from api.handoffs import claims, leases, presence, queue, wrapup
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.aids import Aids, blanks_of
+from api.handoffs.browser_keys import BrowserKeys, OnDuty
 from api.handoffs.live import LOOK_SECONDS, Hub
 from api.handoffs.marks import Marks
 from api.handoffs.relay import LONGEST_MESSAGE, UNSURE, Courtesy, Outbox, Relay, SendState, courtesy_of
@@ -55,6 +56,7 @@ from api.staff.tables import COUNTS
 from api.v1_accounts import Entrance, Me, add_account_routes
 from api.v1_aids import add_aids
 from api.v1_hands import Hands
+from api.v1_notes import LONGEST_SEALED, Notes, add_note_routes, note_it
 from api.v1_rota import install as install_rota
 from api.v1_rota import rota_routes
 from safety.message_text import MessageText
@@ -127,6 +129,7 @@ class Transfer(Hands):
 
     to: str | None = Field(default=None, max_length=64)
     desk: str | None = Field(default=None, max_length=32, pattern=r"^[^\x00]*$")
+    note: str | None = Field(default=None, max_length=LONGEST_SEALED, description="sealed to that colleague's browsers")
 
 
 class Close(Hands):
@@ -328,11 +331,13 @@ def build_v1(deps: Deps) -> FastAPI:
     origins = allowed_origins(deps.public_url)
     app.add_middleware(Guard, origins=origins)
     sessions = sessions_of(deps)
-    relay, marks = Relay(deps.redis, deps.keyring), Marks(deps.redis, deps.keyring)
-    hub = Hub(deps.database, deps.redis, relay, look_seconds=deps.look_seconds)
+    on_duty, marks = OnDuty(deps.database, BrowserKeys(deps.redis, deps.clock)), Marks(deps.redis, deps.keyring)
+    relay = Relay(deps.redis, on_duty.readers_of, on_duty.beside, deps.random_bytes)
+    hub = Hub(deps.database, deps.redis, relay, on_duty, deps.outbox, deps.clock, look_seconds=deps.look_seconds)
     sign_in = SignIn(deps.database, deps.redis, deps.keyring, deps.passwords, clock=deps.clock)
     devices = Devices(deps.keyring, clock=deps.clock, random_bytes=deps.random_bytes, secure=sessions.secure)
-    app.state.hub, app.state.relay = hub, relay
+    notes = Notes(deps.database, relay, on_duty, seen)
+    app.state.hub, app.state.relay, app.state.on_duty = hub, relay, on_duty
 
     async def arrived(request: Request) -> Staff:
         member = await who_is(deps, sessions, request)
@@ -384,6 +389,8 @@ def build_v1(deps: Deps) -> FastAPI:
             return before, row, courtesy
 
         before, row, courtesy = await deps.database.write(run)
+        if row.ticket.owner != before.owner:
+            await notes.drop(ticket_id, unless_for=row.ticket.owner or "")
         await queue.announce(deps.redis)
         if courtesy is not None:
             tell.add_task(say, row.ticket, courtesy, before.reply_address)
@@ -421,6 +428,7 @@ def build_v1(deps: Deps) -> FastAPI:
         if session is not None:
             hub.end(session.key)
             await sessions.end(request.cookies.get(sessions.cookie))
+            await on_duty.keys.forget(session.key)
         response.delete_cookie(
             sessions.cookie, path="/", httponly=True, samesite="strict", secure=sessions.secure
         )
@@ -483,6 +491,8 @@ def build_v1(deps: Deps) -> FastAPI:
     ) -> dict[str, Any]:
         if (body.to is None) == (body.desk is None):
             raise Problem("invalid", pointer="/to", detail="name a colleague in to, or a desk in desk, not both")
+        if body.note is not None and body.to is None:
+            raise Problem("invalid", pointer="/note", detail="is for a colleague, not for a desk")
 
         def hand_on(connection: sa.Connection, now: float) -> Ticket:
             ticket = find(connection, ticket_id)
@@ -494,11 +504,14 @@ def build_v1(deps: Deps) -> FastAPI:
                 to_staff = other.id
             elif not (desk_is_staffed(connection, body.desk or "") or has_shifts(connection, body.desk or "")):
                 raise Problem("invalid", pointer="/desk", detail="is no desk where somebody works")
-            return claims.transfer(
+            after = claims.transfer(
                 connection, ticket_id, staff=member.id, to_staff=to_staff, to_desk=body.desk, epoch=body.epoch, now=now
             )
+            note_it(connection, ticket_id, member, body.note, now)
+            return after
 
-        return await act(ticket_id, member, hand_on, tell)
+        async with notes.given(ticket_id, member, body.to, body.note):
+            return await act(ticket_id, member, hand_on, tell)
 
     @app.post("/handoffs/{ticket_id}/messages", response_model=Sent, summary="Write to the person", tags=["handoffs"])
     async def post_message(ticket_id: str, body: Say, member: Staff = Depends(talker)) -> dict[str, Any]:
@@ -573,7 +586,8 @@ def build_v1(deps: Deps) -> FastAPI:
         await relay.forget(ticket_id)
         return closed
 
-    v1_hands.add_routes(app, talker, act, Handoff)
+    v1_hands.add_routes(app, talker, act, Handoff, notes)
+    add_note_routes(app, talker, notes)
     if deps.aids is not None:
         add_aids(app, deps.aids, deps.database, deps.clock, talker=talker, seen=seen, checked=_checked)
     add_account_routes(
@@ -620,7 +634,7 @@ def build_v1(deps: Deps) -> FastAPI:
                 return await sessions.read(token) is not None
             return await who_is(deps, sessions, socket, touch=False) == member
 
-        await hub.serve(socket, member, session.key, still_signed_in)
+        await hub.serve(socket, member, session, still_signed_in)
 
     return app
 

@@ -22,6 +22,7 @@ from api.handoffs.tables import BANDS
 from api.handoffs.tickets import Ticket, find
 from api.problems import Problem
 from api.staff.accounts import Staff, colleague
+from api.v1_notes import LONGEST_SEALED, Notes, note_it
 
 Step = Callable[[sa.Connection, float], Ticket]
 CourtesyOf = Callable[[Ticket, Ticket, float], Courtesy | None]
@@ -41,6 +42,7 @@ class Invite(Hands):
     """The colleague who is to take the person on."""
 
     to: str = Field(max_length=64)
+    note: str | None = Field(default=None, max_length=LONGEST_SEALED, description="sealed to that colleague's browsers")
 
 
 class Join(Hands):
@@ -75,13 +77,16 @@ class Block(Hands):
     reason: str = Field(max_length=24, json_schema_extra={"enum": list(blocks.REASONS)})
 
 
-def add_routes(app: FastAPI, talker: Callable[..., Awaitable[Staff]], act: Act, handoff: type[BaseModel]) -> None:
+def add_routes(
+    app: FastAPI, talker: Callable[..., Awaitable[Staff]], act: Act, handoff: type[BaseModel], notes: Notes
+) -> None:
     """Add the routes under ``/handoffs/{ticket_id}/``.
 
     Args:
         talker: who is signed in, if their role talks to people.
         act: takes one step and shows the card.
         handoff: the card as the API describes it.
+        notes: takes what a colleague is told beside an invitation.
     """
     _translate(app)
 
@@ -102,11 +107,14 @@ def add_routes(app: FastAPI, talker: Callable[..., Awaitable[Staff]], act: Act, 
             other = colleague(connection, body.to, *((ticket.desk, ticket.called_desk) if ticket else ("",)))
             if other is None or other.id == member.id:
                 raise Problem("invalid", pointer="/to", detail="is nobody who can take this person")
-            return hands.invite(
+            asked = hands.invite(
                 connection, ticket_id, staff=member.id, colleague=other.id, epoch=body.epoch, now=now
             )
+            note_it(connection, ticket_id, member, body.note, now)
+            return asked
 
-        return await act(ticket_id, member, step, tell, courtesy_of)
+        async with notes.given(ticket_id, member, body.to, body.note):
+            return await act(ticket_id, member, step, tell, courtesy_of)
 
     @route("accept", "Take on a person one was asked to take on")
     async def post_accept(
@@ -124,7 +132,9 @@ def add_routes(app: FastAPI, talker: Callable[..., Awaitable[Staff]], act: Act, 
         def step(connection: sa.Connection, now: float) -> Ticket:
             return hands.decline(connection, ticket_id, staff=member.id, epoch=_epoch(body), now=now)
 
-        return await act(ticket_id, member, step, tell, courtesy_of)
+        declined = await act(ticket_id, member, step, tell, courtesy_of)
+        await notes.drop(ticket_id)
+        return declined
 
     @route("join", "Read along, as a supervisor")
     async def post_join(

@@ -3,7 +3,8 @@
     .venv/test/bin/python -m benchmarks.console --model var/models/… [--json]
 
 Real parts as in ``benchmarks.load``; load generator, browser and product share the cores. Forty-nine consoles do what the
-page does (a socket that says that something changed, then the queue's fragment), one is a page in Chromium. A flag is
+page does (a socket that says that something changed, then the queue's fragment; a key, and what is sealed to it opened), one is a
+page in Chromium. Each message is sealed to all fifty. A flag is
 timed from the first byte of the webhook's request to the card standing in a console; a message to its words standing
 there. The first counsellor's message of each talk is not counted: it comes with the introduction.
 """
@@ -36,6 +37,7 @@ from api.settings import load_settings
 from api.staff.accounts import NewStaff, add_staff
 from api.staff.passwords import Passwords
 from benchmarks.load import ROOT, Peer, Phones, new_number, percentile, product, resident
+from tests.fixtures_browser_keys import Browser
 
 CONSOLES, CARDS, FLAGS, ROUNDS = 50, 200, 20, 3
 TO_A_PERSON = ("مرحبا", "1", "2", "1", "9")
@@ -68,6 +70,7 @@ class Console:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     drawn: str = ""
     socket: aiohttp.ClientWebSocketResponse | None = None
+    browser: Browser = field(default_factory=Browser)
 
     async def open(self, staff: NewStaff) -> None:
         """Sign in and stay."""
@@ -76,6 +79,7 @@ class Console:
         async with self.http.post(f"{self.base}/api/v1/session", json=wish) as answer:
             answer.raise_for_status()
         self.socket = await self.http.ws_connect(f"{self.base}/api/v1/live", origin=self.base)
+        await self.socket.send_str(self.browser.hello())
 
     async def live(self) -> None:
         """Until cancelled."""
@@ -88,7 +92,7 @@ class Console:
             if said["type"] == "queue":
                 self.changed.set()
             elif said["type"] == "message":
-                self.words[said["text"]] = time.perf_counter()
+                self.words[self.browser.read(said)["text"]] = time.perf_counter()
                 await self.socket.send_json({"type": "ack", "handoff": said["handoff"], "seq": said["seq"]})
 
     async def _fetch(self) -> None:

@@ -39,6 +39,7 @@ from api.scripts.current import Releases
 from api.scripts.release import Release, load_release
 from api.scripts.render import Audience, render
 from safety.message_text import MessageText
+from tests.fixtures_browser_keys import Browser, on_screen, relay_for
 from tests.fixtures_redis import RedisServer
 from tests.fixtures_staff import KEYRING, Clock
 
@@ -183,6 +184,8 @@ class Rig:
     clock: Clock
     keys: PeriodKeys
     server: RedisServer
+    browser: Browser
+    """Of the counsellor on duty."""
     counter: int = 0
 
     def message(self, words: str = "", number: str = SALMA, channel: str = "whatsapp", **rest: Any) -> Inbound:
@@ -222,6 +225,10 @@ class Rig:
         rows = await self.database.read(lambda c: c.execute(sa.select(erasure.ledger)).all())
         return {row.sid: row.due_at for row in rows}
 
+    async def shown(self, ticket_id: str) -> list[str]:
+        """What waits for the counsellor, as her browser would show it."""
+        return await on_screen(self.relay, self.browser, ticket_id)
+
     async def debts(self) -> int:
         """How many answers are owed."""
         query = sa.select(sa.func.count()).select_from(owed.owed_answers)
@@ -241,14 +248,15 @@ async def rig_on(server: RedisServer, tmp_path: Path, keyring: Keyring = KEYRING
     store = ConversationStore(client, keyring, os.urandom, clock)
     keys = PeriodKeys(tmp_path / "periods", keyring, os.urandom)
     engine, provider, eraser = FakeEngine(), FakeProvider(), FakeEraser()
-    relay = Relay(client, keyring)
+    browser = Browser()
+    relay = relay_for(client, browser)
     outbox = Outbox(provider, store, "https://line.test/webhooks/twilio/status", clock)  # type: ignore[arg-type]
     deps = Deps(
         store=store, database=database, keyring=keyring, keys=keys, engine=engine, outbox=outbox, relay=relay,  # type: ignore[arg-type]
         releases=Releases(shipped_release()), eraser=eraser, clock=clock, country_default="XX", production=False,  # type: ignore[arg-type]
     )
     try:
-        yield Rig(Line(deps), deps, store, database, client, engine, provider, relay, eraser, clock, keys, server)
+        yield Rig(Line(deps), deps, store, database, client, engine, provider, relay, eraser, clock, keys, server, browser)
     finally:
         await store.wire.settle()
         await client.aclose()

@@ -2,14 +2,15 @@
 
 Redis only ever says *that* something changed; what changed is read from SQL, and words from the sealed buffer, for
 the owner and for whoever is present beside them (presence.py). What a lost notice would hide is found by looking every few
-seconds. Acknowledgement is the owner's alone: what others have seen the owner may not have.
+seconds. Acknowledgement is the owner's alone: what others have seen the owner may not have. Nothing is opened here: each seat
+is given the words with the one key that is wrapped for its browser.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,13 +22,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api.database import Database, DatabaseUnavailable
 from api.handoffs import hands, leases, marks, presence, queue
+from api.handoffs.browser_keys import OnDuty
 from api.handoffs.changes import Snapshot
 from api.handoffs.claims import NoSuchTicket, NotYours, StaleEpoch, owned
-from api.handoffs.relay import LEFT, SAID, WORDS, Relay
+from api.handoffs.envelopes import NotAKey, PublicKey, read_key, to_base64url
+from api.handoffs.relay import LEFT, SAID, WORDS, Outbox, Relay, SendState, Words, read_said
 from api.handoffs.tickets import Ticket
 from api.observability.errors import report
 from api.observability.logs import warn
 from api.staff.accounts import Staff
+from api.staff.sessions import Session
 
 LOOK_SECONDS = 5.0
 SEND_SECONDS = 8.0
@@ -48,8 +52,9 @@ class Seat:
 
     socket: WebSocket
     staff: Staff
-    session: str
+    session: Session
     still_signed_in: Callable[[bool], Awaitable[bool]]
+    key: PublicKey | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     queue_changed: bool = True
     shown: Snapshot | None = None
@@ -57,17 +62,27 @@ class Seat:
     sent: dict[str, set[str]] = field(default_factory=dict)
     ring: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
-    said: list[tuple[str, int, str]] = field(default_factory=list)
+    said: list[tuple[str, int, bytes]] = field(default_factory=list)
     marks: list[dict[str, str | int]] = field(default_factory=list)
     tick: bool = False
     ended: bool = False
 
 
 class Hub:
-    """Everybody's consoles of one gateway process. Starts with the first seat; :meth:`close` ends it."""
+    """Everybody's consoles of one gateway process. Starts with the first seat; :meth:`close` ends it.
 
-    def __init__(self, database: Database, redis: Redis, relay: Relay, *, look_seconds: float = LOOK_SECONDS) -> None:
+    Args:
+        on_duty: whose browsers can open what.
+        outbox: tells a person that words of theirs were not shown.
+        clock: tells whether they are at the phone.
+    """
+
+    def __init__(
+        self, database: Database, redis: Redis, relay: Relay, on_duty: OnDuty, outbox: Outbox, clock: Callable[[], float], *,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
         self._database, self._redis, self._relay = database, redis, relay
+        self._on_duty, self._outbox, self._clock = on_duty, outbox, clock
         self._look_seconds = look_seconds
         self._seats: set[Seat] = set()
         self._version = 0
@@ -78,10 +93,10 @@ class Hub:
         self._later: set[asyncio.Task[None]] = set()
 
     async def serve(
-        self, socket: WebSocket, staff: Staff, session: str, still_signed_in: Callable[[bool], Awaitable[bool]]
+        self, socket: WebSocket, staff: Staff, session: Session, still_signed_in: Callable[[bool], Awaitable[bool]]
     ) -> None:
         """Keep one console up to date until it goes, its session ends or it sends what it should not."""
-        if sum(seat.session == session for seat in self._seats) >= MOST_SEATS:
+        if sum(seat.session.key == session.key for seat in self._seats) >= MOST_SEATS:
             await socket.close(TOO_MANY)
             return
         seat = Seat(socket, staff, session, still_signed_in)
@@ -100,6 +115,9 @@ class Hub:
             for task in both:
                 task.cancel()
             await asyncio.gather(*both, return_exceptions=True)
+        if seat.ended:
+            with suppress(RedisError):  # else it is found out when somebody next asks which keys there are
+                await self._on_duty.keys.forget(session.key)
         if socket.application_state is WebSocketState.CONNECTED and socket.client_state is WebSocketState.CONNECTED:
             with suppress(RuntimeError, WebSocketDisconnect):
                 await socket.close(SIGNED_OUT if seat.ended else 1011)
@@ -107,7 +125,7 @@ class Hub:
     def end(self, session: str) -> None:
         """Somebody signed out: their sockets in this process close now, elsewhere at the next look."""
         for seat in self._seats:
-            if seat.session == session:
+            if seat.session.key == session:
                 seat.ended = True
                 seat.wake.set()
 
@@ -147,6 +165,8 @@ class Hub:
                 seat.ring.update(waits & seat.watched.keys())
                 with suppress(RedisError, DatabaseUnavailable):
                     seat.ended = seat.ended or not await seat.still_signed_in(False)
+                    if seat.key is not None:
+                        await self._on_duty.keys.note_seen(seat.key.id)
                 seat.wake.set()
 
     async def _beat(self) -> None:
@@ -208,12 +228,14 @@ class Hub:
         ticket_id = notice.partition(":")[0]
         if not any(ticket_id in seat.watched for seat in self._seats):
             return
-        said = self._relay.open_said(notice)
-        if said is None or said.text is None:
+        said = read_said(notice)
+        if said is None:
             return
+        _, seq, envelope = said
         for seat in self._seats:
-            if ticket_id in seat.watched:
-                seat.said.append((ticket_id, said.seq, said.text.reveal()))
+            letter = envelope.letter(seat.key.id if seat.key else None)
+            if ticket_id in seat.watched and letter is not None:
+                seat.said.append((ticket_id, seq, letter))
                 seat.wake.set()
 
     def _changed(self) -> None:
@@ -265,28 +287,84 @@ class Hub:
 
     async def _show_words(self, seat: Seat, ticket_id: str) -> None:
         epoch = seat.watched.get(ticket_id)
-        if epoch is None or await self._read(seat, ticket_id, epoch) is None:
+        ticket = None if epoch is None else await self._read(seat, ticket_id, epoch)
+        if ticket is None:
             return
-        sent = seat.sent.setdefault(ticket_id, set())
+        key = seat.key.id if seat.key else None
+        sent, unseen = seat.sent.setdefault(ticket_id, set()), []
         for words in await self._relay.waiting(ticket_id):
+            letter = None if words.envelope is None else words.envelope.letter(key)
+            if letter is None:
+                unseen.append(words)
             if words.id in sent or ticket_id in seat.left:
                 continue
             sent.add(words.id)
-            if words.text is None:
+            if letter is None:
                 await _say(seat, {"type": "lapsed", "handoff": ticket_id, "seq": words.seq})
             else:
                 await _say(
                     seat,
                     {"type": "message", "handoff": ticket_id, "seq": words.seq, "id": words.id,
-                     "text": words.text.reveal()},
+                     "sealed": to_base64url(letter)},
                 )
+        if ticket.owner == seat.staff.id:
+            await self._show_note(seat, ticket_id)
+            await self._missed(ticket, unseen)
 
-    async def _show_said(self, seat: Seat, ticket_id: str, seq: int, text: str) -> None:
+    async def _show_note(self, seat: Seat, ticket_id: str) -> None:
+        """What the colleague before has left for the owner; it goes once their screen has shown it."""
+        note = await self._relay.note_for(ticket_id, seat.staff.id)
+        sent = seat.sent.get(ticket_id)
+        if note is None or sent is None or note.id in sent or ticket_id in seat.left:
+            return
+        sent.add(note.id)
+        letter = note.envelope.letter(seat.key.id if seat.key else None)
+        sealed = {} if letter is None else {"sealed": to_base64url(letter)}
+        await _say(seat, {"type": "note", "handoff": ticket_id, "id": note.id, **sealed})
+
+    async def _missed(self, ticket: Ticket, unseen: Sequence[Words]) -> None:
+        """Words the owner cannot be shown: what nobody can open any more goes at once, and the person is told, once.
+
+        Only somebody who is at the phone and knows that a human reads (as for every courtesy); who is not is told when they
+        write again, for this is asked anew every few seconds.
+        """
+        if not unseen:
+            return
+        readers = await self._on_duty.readers_of(ticket.id)
+        able = {key.public.id for key in readers}
+        own = await self._on_duty.keys.at_a_screen([key for key in readers if key.staff == ticket.owner])
+        missed = []
+        for words in unseen:
+            names = frozenset(words.envelope.wraps) if words.envelope else frozenset()
+            if names and not names & able:
+                await self._relay.overwrite(ticket.id, words.seq)
+            if not names & own:  # else another screen of the owner's may show them
+                missed.append(words.seq)
+        if not missed or not ticket.introduced or not ticket.there(self._clock()):
+            return
+        if await self._relay.claim_unseen(ticket.id, missed):
+            self._beside(self._say_missed(ticket, missed))
+
+    async def _say_missed(self, ticket: Ticket, missed: Sequence[int]) -> None:
+        try:
+            told = await self._outbox.tell(ticket, "words_not_shown", ticket.reply_address)
+            if told is SendState.REFUSED:
+                await self._relay.unclaim(ticket.id, missed)
+        except Exception as failure:
+            report(failure)
+            warn("courtesy_failed", error=type(failure).__name__)
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def _show_said(self, seat: Seat, ticket_id: str, seq: int, letter: bytes) -> None:
         epoch = seat.watched.get(ticket_id)
         ticket = None if epoch is None else await self._read(seat, ticket_id, epoch)
         if ticket is None or ticket.owner == seat.staff.id or ticket_id in seat.left:  # who wrote it has it on the screen
             return
-        await _say(seat, {"type": "said", "handoff": ticket_id, "seq": seq, "text": text})
+        await _say(seat, {"type": "said", "handoff": ticket_id, "seq": seq, "sealed": to_base64url(letter)})
 
     async def _read(self, seat: Seat, ticket_id: str, epoch: int | None) -> Ticket | None:
         """The ticket, if this seat may read its talk; else the seat watches it no more and is told so."""
@@ -328,9 +406,7 @@ class Hub:
                 await self._database.read(lambda c: owned(c, ticket_id, staff=seat.staff.id, epoch=None))
                 await self._relay.acknowledge(ticket_id, seq)
 
-        task = asyncio.create_task(later())
-        self._later.add(task)
-        task.add_done_callback(self._later.discard)
+        self._beside(later())
 
     @staticmethod
     def _unwatch(seat: Seat, ticket_id: str) -> None:
@@ -357,7 +433,9 @@ class Hub:
 
     async def _obey(self, seat: Seat, said: dict[str, Any]) -> None:
         kind, ticket_id = said["type"], said.get("handoff", "")
-        if kind == "here":  # somebody moved at the screen
+        if kind == "key":
+            await self._take_key(seat, said["key"])
+        elif kind == "here":  # somebody moved at the screen
             await seat.still_signed_in(True)
         elif kind == "watch":
             ticket = await self._read(seat, ticket_id, said.get("epoch"))
@@ -375,6 +453,24 @@ class Hub:
             if readers is not None:
                 await self._let_go(seat, ticket_id, said["seq"], readers)
                 await seat.still_signed_in(True)
+        elif kind == "unopened":  # their browser could not open what was sealed to its key
+            ticket = await self._read(seat, ticket_id, seat.watched.get(ticket_id)) if ticket_id in seat.watched else None
+            if ticket is not None and ticket.owner == seat.staff.id:
+                waiting = await self._relay.waiting(ticket_id)
+                await self._missed(ticket, [Words(one.seq, one.id, None) for one in waiting if one.seq == said["seq"]])
+        elif kind == "note_read" and ticket_id in seat.watched and await self._owns(seat, ticket_id, None) is not None:
+            await self._relay.drop_note(ticket_id)
+            await seat.still_signed_in(True)
+
+    async def _take_key(self, seat: Seat, key: PublicKey) -> None:
+        """The browser's public key: from here on words are sealed to it, and this seat is given what was."""
+        if not await self._on_duty.keys.register(seat.session, key):
+            await _say(seat, {"type": "no_key"})
+            return
+        seat.key = key
+        await _say(seat, {"type": "key", "id": key.id.hex()})
+        seat.ring.update(seat.watched)
+        seat.wake.set()
 
 
 def _renew_all(connection: sa.Connection, staff: set[str]) -> None:
@@ -406,14 +502,19 @@ def _parse(text: str) -> dict[str, Any] | None:
     if not isinstance(said, dict):
         return None
     kind, ticket_id, epoch, seq = said.get("type"), said.get("handoff"), said.get("epoch"), said.get("seq")
+    if kind == "key":
+        try:
+            return {"type": kind, "key": read_key(said["key"])} if isinstance(said.get("key"), str) else None
+        except NotAKey:
+            return None
     if kind == "here":
         return {"type": kind}
     if not isinstance(ticket_id, str) or not 0 < len(ticket_id) <= 32 or not ticket_id.isalnum():
         return None
-    if kind == "unwatch":
+    if kind in ("unwatch", "note_read"):
         return {"type": kind, "handoff": ticket_id}
     if kind == "watch" and (epoch is None or type(epoch) is int):
         return {"type": kind, "handoff": ticket_id, "epoch": epoch}
-    if kind == "ack" and type(seq) is int and 0 < seq < 2**53:
+    if kind in ("ack", "unopened") and type(seq) is int and 0 < seq < 2**53:
         return {"type": kind, "handoff": ticket_id, "seq": seq}
     return None

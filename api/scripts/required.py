@@ -36,6 +36,7 @@ GATEWAY_TEXTS: Final = (
     "media_voice",
     "location_received",
     "live_not_shown",
+    "words_not_shown",
     "live_reading",
     "live_media",
     "counsellor_joined",

@@ -161,6 +161,20 @@ def find_staff(connection: sa.Connection, staff_id: str) -> Staff | None:
     return _as_staff(connection, row) if row else None
 
 
+def find_members(connection: sa.Connection, staff_ids: Iterable[str]) -> dict[str, Staff]:
+    """The active ones among these members of staff, by id."""
+    wanted = sorted(set(staff_ids))
+    rows = connection.execute(sa.select(staff).where(staff.c.id.in_(wanted), staff.c.active)).all() if wanted else []
+    desks: dict[str, set[str]] = {row.id: set() for row in rows}
+    if rows:
+        for row in connection.execute(sa.select(staff_desks).where(staff_desks.c.staff.in_(list(desks)))):
+            desks[row.staff].add(row.desk)
+    return {
+        row.id: Staff(row.id, row.username, row.role, frozenset(desks[row.id]), row.credentials, row.password_until is not None)
+        for row in rows
+    }
+
+
 def colleague(connection: sa.Connection, username: str, desk: str, called: str = "") -> Staff | None:
     """An active member of staff of that name who may talk to people of that desk, or of the one called besides."""
     row = connection.execute(

@@ -33,6 +33,7 @@ from api.staff.accounts import Staff
 from api.staff.passkeys import relying_party
 from api.staff.tables import LOOKS_AFTER, PASSKEY_LABELS
 from api.v1 import Deps, seen, sessions_of, who_is
+from api.v1_notes import LONGEST_NOTE
 from api.v1_rota import may_set
 from api.web.assets import answer, read_assets
 from api.web.board import Drawing, Pages, Person, Reading, grouped
@@ -69,6 +70,7 @@ _SPOKEN_BY_SCRIPT = (
     "problem_refused", "problem_too-soon", "problem_stale-epoch", "problem_not-yours", "problem_wrong-state",
     "problem_not-invited", "problem_not-proposed", "problem_same-person", "problem_invalid", "problem_not-found", "now_with",
     "problem_store-away", "problem_other", "title", "bell_on", "bell_off", "bell_notice",
+    "problem_no-browser", "problem_no-sealing", "note_for_you", "note_gone", "note_lapsed",
     "aids_away", "in_the_box", "blank_left", "numbers_refused", "links_refused",
     "split_too_many", "not_sent_rest",
 )
@@ -126,7 +128,7 @@ def build_console(deps: Deps) -> APIRouter:
         try:
             member = await who_is(deps, sessions, request)
             people = await reading.people(member.scope) if member is not None and member.talks else ()
-            count = await duty.count()
+            count, session = await duty.count(), await session_tag(request)
         except (RedisError, DatabaseUnavailable):
             return PlainTextResponse(words("problem_store-away"), 503, headers={**HEADERS, "Retry-After": "2"})
         if member is None:
@@ -139,8 +141,14 @@ def build_console(deps: Deps) -> APIRouter:
             spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, done=DONE, longest=LONGEST_MESSAGE,
             bands=BANDS, raise_reasons=RAISE_REASONS,
             lower_reasons=LOWER_REASONS, block_reasons=BLOCK_REASONS,
+            session=session, longest_note=LONGEST_NOTE,
             contact_reasons=contacts.REASONS, account_spoken=about_accounts(words),
         )
+
+    async def session_tag(request: Request) -> str:
+        """Tells the page one session from the next, so that it never uses the key of another. Says nothing about either."""
+        session = await sessions.read(request.cookies.get(sessions.cookie), touch=False)
+        return deps.keyring.mac("session tag", session.key.encode()).hex()[:32] if session is not None else ""
 
     def about_accounts(words: Words) -> str:
         return json.dumps({code: words(code) for code in _SPOKEN_ABOUT_ACCOUNTS}, ensure_ascii=False)
@@ -160,10 +168,14 @@ def build_console(deps: Deps) -> APIRouter:
         )
 
     @router.get("/sign-in")
-    async def sign_in(lang: str = "ar") -> Response:
+    async def sign_in(request: Request, lang: str = "ar") -> Response:
         words = Words(lang)
+        try:
+            nobody = await who_is(deps, sessions, request, touch=False) is None
+        except (RedisError, DatabaseUnavailable):
+            nobody = False
         spoken = {code: words(code) for code in _SPOKEN_ABOUT_ACCOUNTS if code.startswith("problem_")}
-        return page("console_signin.html", words, spoken=json.dumps(spoken, ensure_ascii=False))
+        return page("console_signin.html", words, nobody=nobody, spoken=json.dumps(spoken, ensure_ascii=False))
 
     @router.get("/queue")
     async def fragment(request: Request, lang: str = "ar", drawn: str = "") -> Response:

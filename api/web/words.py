@@ -70,6 +70,24 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "Left the chat: do not contact unless a safe contact was agreed.",
     ),
     "taken_banner": ("لم تعد هذه المحادثة معك.", "This talk is no longer with you."),
+    "no_sealing": (
+        "هذا المتصفح لا يستطيع فتح الكلمات المختومة، فلا يمكن استلام أحد من هنا. يلزم عنوان https ونافذة عادية غير خاصة، أو متصفح آخر.",
+        "This browser cannot open sealed words, so nobody can be taken from here. It takes an https address and an ordinary, "
+        "not a private window, or another browser.",
+    ),
+    "handover_note": ("ملاحظة للزميل، لمن يُسمّى فقط", "A note for that colleague"),
+    "handover_note_hint": ("اختياري. تُختم هنا، وتختفي بعد قراءتها.", "Optional. Sealed here, gone once read."),
+    "note_for_you": ("ملاحظة من الزميل السابق", "A note from the colleague before you"),
+    "note_gone": ("تظهر مرة واحدة، ولا تُحفظ", "shown once, kept nowhere"),
+    "note_lapsed": ("تُركت ملاحظة لا يمكن عرضها هنا.", "A note was left that cannot be shown here."),
+    "problem_no-browser": (
+        "لا نافذة مفتوحة لدى هذا الزميل الآن، فلا تصل الملاحظة. يمكن التحويل بدونها.",
+        "That colleague has no console open now, so the note cannot be given. You can hand over without it.",
+    ),
+    "problem_no-sealing": (
+        "هذا المتصفح لا يستطيع عرض المحادثة. يُرجى استلامها من متصفح آخر.",
+        "This browser could not show the talk. Please take it in another browser.",
+    ),
     "lapsed": ("رسالة وصلت ولم يعد ممكناً عرضها.", "A message came that can no longer be shown."),
     "state_sending": ("يُرسل…", "sending…"),
     "mark_delivered": ("وصلت", "delivered"),

@@ -48,7 +48,7 @@ async def test_what_the_bot_thought_before_a_counsellors_first_message_is_not_sa
     rig.engine.during = answers
     assert await rig.say("في حدا؟") == "relayed"
     assert rig.provider.bodies == []
-    assert [words.text.reveal() for words in await rig.relay.waiting(ticket.id) if words.text] == ["في حدا؟"]
+    assert await rig.shown(ticket.id) == ["في حدا؟"]
     assert await rig.debts() == 0
 
 
@@ -72,7 +72,7 @@ async def test_words_written_before_anybody_came_reach_the_counsellor_who_came_a
     rig.engine.outcomes.append(turn("menu"))
     assert await rig.say("لسا حدا؟") == "relayed"
     assert rig.provider.bodies == []
-    assert [words.text.reveal() for words in await rig.relay.waiting(waits.id) if words.text] == ["لسا حدا؟"]
+    assert await rig.shown(waits.id) == ["لسا حدا؟"]
 
 
 async def test_of_danger_the_number_is_said_though_a_counsellor_has_begun_to_write_meanwhile(rig: Rig) -> None:
@@ -102,7 +102,7 @@ async def test_who_was_claimed_while_the_bot_thought_is_not_told_that_nobody_cam
     rig.engine.during = comes
     assert await rig.say("وينكم؟") == "answered"
     assert rig.provider.bodies == [words_of("live_reading")]
-    assert [words.text.reveal() for words in await rig.relay.waiting(waits.id) if words.text] == ["وينكم؟"]
+    assert await rig.shown(waits.id) == ["وينكم؟"]
 
 
 async def test_an_exit_while_it_is_asked_whose_ticket_it_is_still_silences_the_bot(rig: Rig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -25,10 +26,11 @@ from api.handoffs import leases, queue
 from api.handoffs.relay import Relay, SendState
 from api.handoffs.tables import tickets
 from api.handoffs.tickets import Ticket, find, mark_left, note_not_now, open_handoff
-from api.staff.sessions import IDLE_SECONDS
+from api.staff.sessions import IDLE_SECONDS, Sessions
 from api.staff.tables import staff
-from api.v1 import LARGEST_BODY, Deps, build_v1
+from api.v1 import LARGEST_BODY, Deps, build_v1, sessions_of
 from safety.message_text import MessageText
+from tests.fixtures_browser_keys import Browser, Screen, on_screen
 from tests.fixtures_redis import RedisServer, start_redis
 from tests.fixtures_staff import (
     KEYRING,
@@ -76,6 +78,11 @@ class Line:
     outbox: FakeOutbox
     clock: Clock
     relay: Relay
+    v1: Any = None
+
+    @property
+    def sessions(self) -> Sessions:
+        return sessions_of(self.deps)
 
     def client(self) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
@@ -103,7 +110,7 @@ async def line(database: Database, redis: Redis) -> AsyncIterator[Line]:
     deps = Deps(database, redis, KEYRING, outbox, clock, os.urandom, passwords=PASSWORDS)
     app, v1 = FastAPI(), build_v1(deps)
     app.mount("/api/v1", v1)
-    yield Line(app, deps, outbox, clock, v1.state.relay)
+    yield Line(app, deps, outbox, clock, v1.state.relay, v1)
     await v1.state.hub.close()
 
 
@@ -606,16 +613,36 @@ async def served(app: FastAPI) -> AsyncIterator[int]:
         listening.close()
 
 
+BROWSERS: dict[str, Browser] = {}
+"""By cookie: a page that is loaded anew in the same session has the same key."""
+
+
+def browser_of(client: httpx.AsyncClient) -> Browser:
+    return BROWSERS.setdefault(str(client.cookies.get("hams")), Browser())
+
+
 @asynccontextmanager
-async def live(port: int, client: httpx.AsyncClient, **headers: str) -> AsyncIterator[websockets.ClientConnection]:
+async def live(
+    port: int, client: httpx.AsyncClient, *, browser: Browser | None = None, **headers: str
+) -> AsyncIterator[Screen]:
     cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
     async with websockets.connect(
         f"ws://127.0.0.1:{port}/api/v1/live", additional_headers={"Cookie": cookie, **headers}
     ) as opened:
-        yield opened
+        screen = Screen(opened, browser or browser_of(client))
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await screen.begin()
+        yield screen
 
 
-async def heard(opened: websockets.ClientConnection, kind: str, seconds: float = 5) -> dict[str, Any]:
+async def on_duty(line: Line, client: httpx.AsyncClient) -> Browser:
+    """A console of this session is open, or was a moment ago."""
+    session = await line.sessions.read(client.cookies.get("hams"))
+    assert session is not None and await line.v1.state.on_duty.keys.register(session, browser_of(client).public)
+    return browser_of(client)
+
+
+async def heard(opened: Screen, kind: str, seconds: float = 5) -> dict[str, Any]:
     """The next message of a kind."""
     async with asyncio.timeout(seconds):
         while True:
@@ -624,7 +651,7 @@ async def heard(opened: websockets.ClientConnection, kind: str, seconds: float =
                 return message
 
 
-async def silence(opened: websockets.ClientConnection, kind: str, seconds: float = 0.3) -> None:
+async def silence(opened: Screen, kind: str, seconds: float = 0.3) -> None:
     with pytest.raises(TimeoutError):
         await heard(opened, kind, seconds)
 
@@ -642,6 +669,7 @@ async def test_words_reach_the_owners_screen_and_go_on_acknowledgement(line: Lin
     client = await line.signed_in("salma")
     ticket = await line.flag()
     card = (await client.post(f"handoffs/{ticket.id}/claim")).json()
+    await on_duty(line, client)
     await line.relay.to_counsellor(ticket.id, MessageText("before"))
     async with served(line.app) as port, live(port, client) as console:
         await console.send(json.dumps({"type": "watch", "handoff": ticket.id, "epoch": card["epoch"]}))
@@ -664,13 +692,14 @@ async def test_nobody_but_the_owner_hears_a_word(line: Line) -> None:
     owner, other = await line.signed_in("salma"), await line.signed_in("rana", "supervisor")
     ticket = await line.flag()
     await owner.post(f"handoffs/{ticket.id}/claim")
+    hers = await on_duty(line, owner)
     async with served(line.app) as port, live(port, other) as console:
         await console.send(json.dumps({"type": "watch", "handoff": ticket.id}))
         assert (await heard(console, "not_yours"))["handoff"] == ticket.id
         await line.relay.to_counsellor(ticket.id, MessageText(CANARY))
         await console.send(json.dumps({"type": "ack", "handoff": ticket.id, "seq": 1}))
         await silence(console, "message")
-    assert len(await line.relay.waiting(ticket.id)) == 1
+    assert await on_screen(line.relay, hers, ticket.id) == [CANARY]
 
 
 async def test_after_a_transfer_the_first_owner_hears_nothing_and_the_second_everything_unseen(line: Line) -> None:

@@ -19,7 +19,7 @@ from api.handoffs.relay import SendState
 from api.handoffs.tickets import Ticket, find, mark_left
 from safety.message_text import MessageText
 from tests.api import test_v1
-from tests.api.test_v1 import Line, heard, live, problem, served, silence
+from tests.api.test_v1 import Line, heard, live, on_duty, problem, served, silence
 from tests.fixtures_redis import RedisServer, start_redis
 from tests.fixtures_staff import NOON, FakeOutbox, databases
 
@@ -217,6 +217,7 @@ async def test_words_the_owner_has_seen_stay_for_a_moment_where_somebody_reads_a
     salma, boss = await line.signed_in("salma"), await line.signed_in("boss", "supervisor")
     ticket = await talking(line, salma)
     await boss.post(f"handoffs/{ticket.id}/join")
+    await on_duty(line, boss)
     async with served(line.app) as port, live(port, salma) as owner:
         await owner.send(json.dumps({"type": "watch", "handoff": ticket.id}))
         await line.relay.to_counsellor(ticket.id, MessageText("هنا"))

@@ -62,6 +62,7 @@ WHO: dict[tuple[str, str], frozenset[str] | None] = {
     ("post", "/handoffs/{ticket_id}/accept"): TALKS,
     ("post", "/handoffs/{ticket_id}/decline"): TALKS,
     ("post", "/handoffs/{ticket_id}/leave"): TALKS,
+    ("get", "/handoffs/{ticket_id}/colleagues/{username}/keys"): TALKS,
     ("post", "/handoffs/{ticket_id}/join"): SUPERVISOR,
     ("post", "/handoffs/{ticket_id}/take-over"): SUPERVISOR,
     ("post", "/handoffs/{ticket_id}/raise"): TALKS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from websockets.sync.client import connect
 
 from tests.journeys.stack import Counsellor, Phone, Stack, start
 from tests.journeys.texts import says
@@ -22,8 +20,9 @@ pytestmark = pytest.mark.stack
 CONSOLE = """
 import json, sys
 from websockets.sync.client import connect
-url, cookie, origin, ticket, epoch = sys.argv[1:]
+url, cookie, origin, ticket, epoch, key = sys.argv[1:]
 with connect(url, additional_headers={"Cookie": cookie}, origin=origin) as socket:
+    socket.send(key)
     socket.send(json.dumps({"type": "watch", "handoff": ticket, "epoch": int(epoch)}))
     for frame in socket:
         if json.loads(frame)["type"] == "queue":
@@ -46,7 +45,7 @@ def cookie_of(counsellor: Counsellor) -> str:
 def laptop(stack: Stack, counsellor: Counsellor, ticket: str, epoch: int) -> Iterator[subprocess.Popen[str]]:
     address = f"ws://127.0.0.1:{stack.port}/api/v1/live"
     process = subprocess.Popen(
-        [sys.executable, "-c", CONSOLE, address, cookie_of(counsellor), stack.base, ticket, str(epoch)],
+        [sys.executable, "-c", CONSOLE, address, cookie_of(counsellor), stack.base, ticket, str(epoch), counsellor.browser.hello()],
         stdout=subprocess.PIPE, text=True,
     )
     try:
@@ -95,11 +94,8 @@ def test_a_closed_laptop_gives_the_person_back_and_an_open_one_keeps_hers(stack:
         stale = hers.write(ticket, "بعدك هون؟", mine["epoch"])
         assert stale.status_code == 409 and phone.heard(wait=0.5) == []
         again = theirs.claim(ticket)
-        with connect(
-            f"ws://127.0.0.1:{stack.port}/api/v1/live", additional_headers={"Cookie": cookie_of(theirs)}, origin=stack.base
-        ) as socket:
-            socket.send(json.dumps({"type": "watch", "handoff": ticket, "epoch": again["epoch"]}))
-            words = next(frame for frame in map(json.loads, socket) if frame["type"] == "message")
+        with theirs.console(ticket, again["epoch"]) as console:
+            words = console.next("message")
         assert words["text"] == "لسا معي؟", "what she never saw is shown to the next"
 
 

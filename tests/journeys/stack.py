@@ -19,8 +19,10 @@ from typing import Any
 import httpx
 import psutil
 import pyotp
+from websockets.sync.client import ClientConnection, connect
 
 from api.cli.model import ensure_model
+from tests.fixtures_browser_keys import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = "+15005550006"
@@ -151,8 +153,33 @@ class Phone:
         self.heard(wait=0)
 
 
+class Console:
+    """A console's socket: its key is said first, and what comes in sealed is opened."""
+
+    def __init__(self, socket: ClientConnection, browser: Browser) -> None:
+        self._socket, self._browser = socket, browser
+        self._heard: list[dict[str, Any]] = []
+        socket.send(browser.hello())
+        while (frame := json.loads(socket.recv(timeout=10)))["type"] != "key":
+            self._heard.append(frame)
+
+    def say(self, **frame: Any) -> None:
+        self._socket.send(json.dumps(frame))
+
+    def watch(self, ticket: str, epoch: int | None = None) -> None:
+        self.say(type="watch", handoff=ticket, epoch=epoch)
+
+    def next(self, kind: str, frames: int = 30) -> dict[str, Any]:
+        """The next frame of a kind."""
+        for _ in range(frames):
+            frame = self._heard.pop(0) if self._heard else json.loads(self._socket.recv(timeout=10))
+            if frame["type"] == kind:
+                return self._browser.read(frame)
+        raise AssertionError(f"no {kind}")
+
+
 class Counsellor:
-    """A member of staff with a session."""
+    """A member of staff with a session, and a browser that can open what is sealed to it once its console was open."""
 
     def __init__(self, stack: Stack, name: str = "", role: str = "counsellor") -> None:
         self.name = name or "c" + secrets.token_hex(4)
@@ -167,6 +194,19 @@ class Counsellor:
         code = pyotp.parse_uri(uri).now()
         answer = self.http.post("/session", json={"username": self.name, "password": password, "totp": code})
         assert answer.status_code == 200, answer.text
+        self.browser, self._stack = Browser(), stack
+
+    @contextlib.contextmanager
+    def console(self, ticket: str | None = None, epoch: int | None = None) -> Iterator[Console]:
+        """An open console; of this talk, if one is named."""
+        cookie = "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
+        with connect(
+            f"ws://127.0.0.1:{self._stack.port}/api/v1/live", additional_headers={"Cookie": cookie}, origin=self._stack.base
+        ) as socket:
+            opened = Console(socket, self.browser)
+            if ticket is not None:
+                opened.watch(ticket, epoch)
+            yield opened
 
     def queue(self) -> list[dict[str, Any]]:
         return self.http.get("/handoffs").json()["handoffs"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from websockets.sync.client import connect
 
 from tests.journeys.stack import Counsellor, Phone, Stack
 from tests.journeys.texts import says
@@ -31,21 +30,17 @@ def test_a_red_talk_reaches_a_counsellor_and_her_answer_reaches_the_phone(stack:
     claimed = counsellor.claim(card["id"])
     (joined,) = phone.heard()
     assert says(joined, "counsellor_joined", country)
-    cookie = "; ".join(f"{name}={value}" for name, value in counsellor.http.cookies.items())
-    with connect(
-        f"ws://127.0.0.1:{stack.port}/api/v1/live", additional_headers={"Cookie": cookie}, origin=stack.base
-    ) as socket:
-        socket.send(json.dumps({"type": "watch", "handoff": card["id"], "epoch": claimed["epoch"]}))
+    with counsellor.console(card["id"], claimed["epoch"]) as console:
         assert phone.say("في حدا؟"), "until the counsellor writes the bot goes on"
-        message = _next(socket, "message")
+        message = console.next("message")
         assert message["text"] == "في حدا؟"
         sent = counsellor.write(card["id"], "معك ريم من الفريق. خذي وقتك.", claimed["epoch"])
         assert sent.json()["state"] in ("sent", "queued")
         assert phone.heard() == ["معك ريم من الفريق. خذي وقتك."]
         assert phone.write("شكرا الك، بدي احكي عن اشي صار من زمان") == 200
-        message = _next(socket, "message")
+        message = console.next("message")
         assert message["text"] == "شكرا الك، بدي احكي عن اشي صار من زمان"
-        socket.send(json.dumps({"type": "ack", "handoff": card["id"], "seq": message["seq"]}))
+        console.say(type="ack", handoff=card["id"], seq=message["seq"])
         assert phone.heard(wait=0.5) == [], "the bot spoke over the counsellor"
 
     other = Counsellor(stack)
@@ -60,11 +55,3 @@ def test_a_red_talk_reaches_a_counsellor_and_her_answer_reaches_the_phone(stack:
     late = counsellor.write(card["id"], "بعدك هون؟", claimed["epoch"])
     assert late.status_code == 409
     assert phone.heard(wait=0.7) == []
-
-
-def _next(socket, kind: str) -> dict:
-    for _ in range(20):
-        frame = json.loads(socket.recv(timeout=10))
-        if frame["type"] == kind:
-            return frame
-    raise AssertionError(f"no {kind}")

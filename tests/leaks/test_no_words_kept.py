@@ -24,6 +24,7 @@ import httpx
 import pytest
 import redis
 
+from tests.fixtures_browser_keys import sealed_note
 from tests.journeys.door import MESSAGE, STATUS, Door, new_sid
 from tests.journeys.stack import Counsellor, Phone, Stack, start
 from tests.journeys.texts import says
@@ -174,13 +175,32 @@ def live_talk(done: Lived) -> None:
         phone.say(words)
     card = next(card for card in counsellor.queue() if card["country"] == "BH")
     claimed = counsellor.claim(card["id"])
-    phone.write(put("words to the counsellor"))
+    with counsellor.console(card["id"], claimed["epoch"]) as console:
+        phone.write(word := put("words to the counsellor"))
+        assert console.next("message")["text"] == word, "it was there, sealed, and is never acknowledged"
     counsellor.write(card["id"], put("words of the counsellor"), claimed["epoch"])
     fault(done, on="create", times=1, status=500, code=20500)
     counsellor.write(card["id"], put("words of the counsellor the provider lost"), claimed["epoch"])
+    phone.write(put("words while no console is open"))
+    handed_on_with_a_note(done, counsellor, card["id"])
     counsellor.http.post("/session", json={"username": put("username", latin=True), "password": put("password"), "totp": "1"})
     counsellor.http.post(f"/handoffs/{card['id']}/messages", content=put("no JSON").encode())
     counsellor.http.post(f"/handoffs/{put('no such ticket', latin=True)}/claim", json={put("unknown key"): put("value")})
+
+
+def handed_on_with_a_note(done: Lived, counsellor: Counsellor, ticket: str) -> None:
+    """A note for a colleague who is on duty and never reads it; others that are no sealed notes."""
+    put, other = done.canaries.put, Counsellor(done.stack)
+    with other.console():
+        keys = counsellor.http.get(f"/handoffs/{ticket}/colleagues/{other.name}/keys").json()["keys"]
+    assert len(keys) == 1
+    for note in (put("note that is not sealed"), put("note in plain letters", latin=True), f"AQ{put('note that looks sealed', latin=True)}"):
+        said = counsellor.http.post(f"/handoffs/{ticket}/invite", json={"to": other.name, "note": note})
+        assert said.status_code == 422 and note not in said.text
+    counsellor.http.get(f"/handoffs/{ticket}/colleagues/{put('colleague', latin=True)}/keys")
+    note = sealed_note(put("handover note"), ticket, keys)
+    assert counsellor.http.post(f"/handoffs/{ticket}/invite", json={"to": other.name, "note": note}).status_code == 200
+    assert done.client().exists(f"relay:{{{ticket}}}:note")
 
 
 def fault(done: Lived, **wish: object) -> None:

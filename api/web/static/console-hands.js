@@ -1,5 +1,6 @@
 // How a talk changes hands while somebody is with the person, how bands are changed and numbers blocked.
 import { call } from "./console-api.js";
+import { noteOf } from "./console-talk.js";
 
 // What stands on a button, as the body of its request.
 function bodyOf(button) {
@@ -9,12 +10,14 @@ function bodyOf(button) {
   return {};
 }
 
-// The cards: invitations, proposals, a supervisor's acts. `after` is given the act and the id once it has been done.
-export function handsOnCards(queue, { after, warn }) {
+// The cards: invitations, proposals, a supervisor's acts. `after` is given the act and the id once it has been done; without
+// `able` this browser could show nothing of a talk and takes none.
+export function handsOnCards(queue, { after, warn, able }) {
   queue.addEventListener("click", async (event) => {
     const button = event.target.closest("button[data-hands]");
     if (!button) return;
     const { id, epoch } = button.closest(".card").dataset;
+    if (!able && ["accept", "join", "take-over"].includes(button.dataset.hands)) return warn("no-sealing");
     button.disabled = true;
     const { ok, code } = await call("POST", `handoffs/${id}/${button.dataset.hands}`, { ...bodyOf(button), epoch: Number(epoch) });
     if (!ok) return warn(code);
@@ -30,12 +33,15 @@ export function handsInTalk(talk, { after, warn }) {
     if (!ok) return warn(code);
     talk.element.querySelector(".menu")?.removeAttribute("open");
     after(name, talk.id);
+    return true;
   }
   for (const form of talk.element.querySelectorAll(".hands-form")) {
-    form.addEventListener("submit", (event) => {
+    form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      act(form.dataset.hands, Object.fromEntries(new FormData(form)));
-      form.reset();
+      const body = Object.fromEntries(new FormData(form));
+      const note = await noteOf(form, talk.id, body.to);
+      if (!note.ok) return warn(note.code);
+      if ((await act(form.dataset.hands, { ...body, ...note.body })) || !note.body.note) form.reset();
     });
   }
   const now = talk.element.querySelector("button[data-hands=raise]");

@@ -1,10 +1,13 @@
 import { call } from "./console-api.js";
 import { passkeysPossible, usePasskey } from "./console-passkey.js";
+import { wipe } from "./console-sealing.js";
 
 const form = document.getElementById("sign-in");
 const problem = document.getElementById("problem");
 const byPasskey = document.getElementById("by-passkey");
 const words = JSON.parse(form.dataset.words);
+
+if (form.dataset.nobody) wipe(); // a session that ran out while no page was open to see it
 
 function entered({ own_password_first: first }) {
   form.reset();

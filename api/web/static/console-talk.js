@@ -1,6 +1,7 @@
 // One live talk: the words are in this page's memory and nowhere else; they go when the talk or the page does.
 import { Aids } from "./console-aids.js";
 import { call } from "./console-api.js";
+import { sealNote } from "./console-sealing.js";
 
 // safety.md: a bare 0 or x exits everywhere, so a counsellor is warned before asking for such an answer.
 const COULD_EXIT = /(^|[^\p{L}\p{N}])(0|٠|۰|x|X|✖)($|[^\p{L}\p{N}])/u;
@@ -9,8 +10,9 @@ const AGAIN_EVERY = 2000;
 const GIVEN_UP_AFTER = 600000;
 
 export class Talk {
-  constructor(id, card, { words, longest, live, onEnded, onNotice, onBack, onUnread }) {
-    Object.assign(this, { id, words, longest, live, onEnded, onNotice, onBack, onUnread });
+  constructor(id, card, { words, longest, live, sealing, onEnded, onNotice, onBack, onUnread }) {
+    Object.assign(this, { id, words, longest, live, sealing, onEnded, onNotice, onBack, onUnread });
+    this.opening = Promise.resolve();
     this.shown = new Set();
     this.marks = new Map();
     this.owed = [];
@@ -71,12 +73,35 @@ export class Talk {
   settle() {
     if (!this.visible) return;
     for (const seq of this.reading ? [] : this.owed.splice(0)) this.live.say({ type: "ack", handoff: this.id, seq });
+    if (this.noteShown && !this.reading) {
+      this.noteShown = false;
+      this.live.say({ type: "note_read", handoff: this.id });
+    }
     this.unread = 0;
     this.onUnread(this);
   }
 
-  heard({ seq, id, text }) {
-    if (this.over) return;
+  // What comes is opened one after the other: it stands in the order in which it came, however long one of them takes.
+  inTurn(step) {
+    this.opening = this.opening.then(() => (this.over ? undefined : step()));
+  }
+
+  async opened(sealed, kind, number) {
+    return this.sealing && sealed ? this.sealing.open(sealed, kind, this.id, number) : null;
+  }
+
+  heard(message) {
+    this.inTurn(async () => {
+      const { seq, id, sealed } = message;
+      const text = this.shown.has(id) ? "" : await this.opened(sealed, "words", seq);
+      if (this.over) return;
+      if (text !== null) return this.stands({ seq, id, text });
+      this.missing(seq);
+      if (!this.reading) this.live.say({ type: "unopened", handoff: this.id, seq });
+    });
+  }
+
+  stands({ seq, id, text }) {
     if (!this.shown.has(id)) {
       this.shown.add(id);
       this.shown.add(`seq-${seq}`);
@@ -89,10 +114,31 @@ export class Talk {
   }
 
   // What the owner wrote, for whoever reads along.
-  said({ seq, text }) {
-    if (this.over || this.shown.has(`said-${seq}`)) return;
-    this.shown.add(`said-${seq}`);
-    this.add("ours", text);
+  said({ seq, sealed }) {
+    this.inTurn(async () => {
+      const text = this.shown.has(`said-${seq}`) ? null : await this.opened(sealed, "said", seq);
+      if (this.over || text === null) return;
+      this.shown.add(`said-${seq}`);
+      this.add("ours", text);
+    });
+  }
+
+  // What the colleague before left for whoever goes on. It goes once it stands on a screen somebody can see.
+  noted({ id, sealed }) {
+    this.inTurn(async () => {
+      if (this.shown.has(id)) return;
+      const text = await this.opened(sealed, "note");
+      if (this.over) return;
+      this.shown.add(id);
+      if (text === null) return void this.add("lapsed", this.words.note_lapsed);
+      const note = this.add("note", text, this.words.note_gone);
+      note.setAttribute("aria-label", this.words.note_for_you);
+      note.dataset.heading = this.words.note_for_you;
+      this.noteShown = true;
+      this.unread += 1;
+      this.onUnread(this);
+      this.settle();
+    });
   }
 
   // How far one of ours has come. The phone's answers arrive in any order; the server lets none go back.
@@ -105,7 +151,13 @@ export class Talk {
   }
 
   lapsed({ seq }) {
-    if (!this.over && !this.shown.has(`seq-${seq}`)) this.add("lapsed", this.words.lapsed);
+    this.inTurn(() => this.missing(seq));
+  }
+
+  missing(seq) {
+    if (this.shown.has(`seq-${seq}`)) return;
+    this.shown.add(`seq-${seq}`);
+    this.add("lapsed", this.words.lapsed);
   }
 
   // safety.md: after an exit nothing is sent and nothing of the talk stays.
@@ -251,7 +303,7 @@ export class Talk {
     });
     this.element.querySelector(".transfer").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.act("transfer", { to: event.target.elements.to.value });
+      this.handOn(event.target);
     });
     this.element.addEventListener("click", (event) => {
       const act = event.target.closest("[data-act]")?.dataset.act;
@@ -260,10 +312,25 @@ export class Talk {
     });
   }
 
+  async handOn(form) {
+    const to = form.elements.to.value;
+    const note = await noteOf(form, this.id, to);
+    if (!note.ok) return this.onNotice(note.code);
+    this.act("transfer", { to, ...note.body });
+  }
+
   async act(name, body) {
     const { ok, code } = await call("POST", `handoffs/${this.id}/${name}`, { ...body, epoch: this.epoch });
     if (!ok) return this.onNotice(code);
     this.live.say({ type: "unwatch", handoff: this.id });
     this.onEnded(this);
   }
+}
+
+// The note of a form by which somebody is handed on. Its box has no name: it is in no form's data and goes nowhere unsealed.
+export async function noteOf(form, ticket, to) {
+  const text = form.querySelector(".handover-note")?.value.trim();
+  if (!text) return { ok: true, body: {} };
+  const { ok, code, note } = await sealNote(ticket, to, text);
+  return ok ? { ok, body: { note } } : { ok, code };
 }

@@ -4,6 +4,7 @@ import { Bell } from "./console-bell.js";
 import { handsInTalk, handsOnCards, keepHands, raiseByKey } from "./console-hands.js";
 import { Keys } from "./console-keys.js";
 import { Live } from "./console-live.js";
+import { Sealing, wipe } from "./console-sealing.js";
 import { Talk } from "./console-talk.js";
 
 const words = JSON.parse(document.body.dataset.words);
@@ -20,6 +21,11 @@ let running = null;
 let again = false;
 let pressed = null; // kept while a pointer is down on the queue
 
+// Before anything is heard: what is said to this page is sealed to its browser. Without a key it takes nobody.
+const session = document.body.dataset.session;
+const sealing = await Sealing.of(session);
+document.getElementById("no-sealing").hidden = sealing !== null;
+
 const bell = new Bell(document.getElementById("bell"), words);
 
 const live = new Live({
@@ -30,11 +36,14 @@ const live = new Live({
     else if (message.type === "said") talk?.said(message);
     else if (message.type === "lapsed") talk?.lapsed(message);
     else if (message.type === "mark") talk?.mark(message);
+    else if (message.type === "note") talk?.noted(message);
+    else if (message.type === "no_key") document.getElementById("no-sealing").hidden = false;
     else if (message.type === "left") talk?.left();
     else if (message.type === "not_yours") refresh();
   },
   onOpen() {
     say(words.connected, true);
+    if (sealing) live.say({ type: "key", key: sealing.key });
     for (const talk of talks.values()) talk.watch();
   },
   onDown() {
@@ -48,8 +57,9 @@ function say(text, good) {
   connection.classList.toggle("down", !good);
 }
 
-function signedOut() {
+async function signedOut() {
   for (const talk of talks.values()) talk.end("");
+  await wipe(session);
   leave();
 }
 
@@ -140,6 +150,7 @@ function talkOf(mine) {
       words,
       longest,
       live,
+      sealing,
       onEnded: remove,
       onNotice: warn,
       onBack: () => open(null),
@@ -207,6 +218,7 @@ queue.addEventListener("click", async (event) => {
   if (!button) return;
   const { id, epoch } = button.closest(".card").dataset;
   if (button.dataset.act === "claim") {
+    if (!sealing) return warn("no-sealing"); // whoever is taken here would write into the void
     button.disabled = true;
     const { ok, code } = await call("POST", `handoffs/${id}/claim`, { epoch: Number(epoch) });
     if (!ok) return warn(code);
@@ -221,6 +233,7 @@ queue.addEventListener("click", async (event) => {
 
 handsOnCards(queue, {
   warn,
+  able: sealing !== null,
   async after(act, id) {
     await refresh();
     if (!["accept", "join", "take-over"].includes(act) || !readable(card(id))) return;
@@ -231,7 +244,7 @@ handsOnCards(queue, {
 
 document.getElementById("sign-out").addEventListener("click", async () => {
   await call("DELETE", "session");
-  signedOut();
+  await signedOut();
 });
 
 document.addEventListener("visibilitychange", () => {

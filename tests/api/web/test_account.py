@@ -174,7 +174,7 @@ async def test_a_number_is_shown_after_a_second_factor_and_goes_with_the_talk(ho
     ticket = await house.flag(band="RED", call=True)
     await page.goto(f"{house.base}/console?lang=en")
     await page.click(f'.card[data-id="{ticket.id}"] button[data-act="claim"]')
-    await page.wait_for_selector(".talk:not([hidden]) textarea")
+    await page.wait_for_selector(".talk:not([hidden]) .write textarea")
     await page.click(".talk:not([hidden]) .menu > summary")
     await page.click('.talk:not([hidden]) [data-act="contact"]')
     assert await page.input_value('#contact [name="reason"]') == "call_wish", "what the person asked for is chosen already"
@@ -197,7 +197,7 @@ async def test_a_closed_dialog_asks_for_nothing_and_shows_nothing(house: House) 
     house.clock.now += FRESH_SECONDS + 60
     ticket = await house.flag(band="RED")
     await page.click(f'.card[data-id="{ticket.id}"] button[data-act="claim"]')
-    await page.wait_for_selector(".talk:not([hidden]) textarea")
+    await page.wait_for_selector(".talk:not([hidden]) .write textarea")
     await page.click(".talk:not([hidden]) .menu > summary")
     await page.click('.talk:not([hidden]) [data-act="contact"]')
     await page.select_option('#contact [name="reason"]', "emergency_services")

@@ -187,7 +187,11 @@ def test_every_code_has_words_in_both_languages() -> None:
 def test_the_scripts_keep_nothing_and_make_no_markup_of_words() -> None:
     for path in STATIC.glob("console*.js"):
         source = path.read_text()
-        assert not re.search(r"localStorage|sessionStorage|indexedDB|pushState|replaceState|innerHTML|document\.title|eval\(|console\.", source), path.name
+        assert not re.search(r"localStorage|sessionStorage|pushState|replaceState|innerHTML|document\.title|eval\(|console\.", source), path.name
+        assert "indexedDB" not in source or path.name == "console-sealing.js", path.name
+    sealing = (STATIC / "console-sealing.js").read_text()
+    assert re.findall(r"store\.put\((.*?)\)", sealing) == ['fresh, "own"'], "the key pair and nothing else is put into the browser"
+    assert "kept(tag, { tag, pair, raw })" in sealing and "generateKey(CURVE, false" in sealing
 
 
 def test_the_style_has_no_left_or_right() -> None:
@@ -240,7 +244,7 @@ async def test_a_talk_in_a_browser_from_sign_in_to_exit(console: Console) -> Non
     async with in_a_browser(console) as (page, address):
         await sign_in(page, address, console)
         await page.click(f'.card[data-id="{ticket.id}"] button[data-act="claim"]')
-        box = page.locator(".talk:not([hidden]) textarea")
+        box = page.locator(".talk:not([hidden]) .write textarea")
         await box.wait_for()
         room = await box.bounding_box()
         assert room is not None and room["width"] > 400, "hints stand above the box, not in its place"
@@ -283,7 +287,7 @@ async def test_a_claim_clicked_before_the_script_is_there_is_not_lost(console: C
         await page.route("**/console-talk.js", slowly)
         await sign_in(page, address, console)
         await page.click(f'.card[data-id="{ticket.id}"] button[data-act="claim"]')
-        await page.wait_for_selector(".talk:not([hidden]) textarea")
+        await page.wait_for_selector(".talk:not([hidden]) .write textarea")
 
 
 @pytest.mark.browser
@@ -299,5 +303,5 @@ async def test_a_claim_is_not_lost_to_a_queue_that_changes_under_the_finger(cons
         await asyncio.sleep(1)
         assert await page.locator(".card").count() == 1, "nothing moves under a finger"
         await page.mouse.up()
-        await page.wait_for_selector(".talk:not([hidden]) textarea")
+        await page.wait_for_selector(".talk:not([hidden]) .write textarea")
         await page.wait_for_function("document.querySelectorAll('.card').length === 2")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 SHOTS = os.environ.get("HAMS_TEST_SHOTS", "")
 SENTENCE = "هذه جملة قصيرة من ست كلمات فقط. "
-BOX = ".talk:not([hidden]) textarea"
+BOX = ".talk:not([hidden]) .write textarea"
 
 in_browser = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")]
 
