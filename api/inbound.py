@@ -560,7 +560,8 @@ class Line:
         metrics.DECIDED.labels(turn.policy).inc()
         record.engine = turn.state
         record.good_time = turn.state.get("loop") != "opening"
-        record.hear(turn.understood.dialect, turn.understood.language, words)
+        heard = turn.understood
+        record.hear(heard.dialect, heard.language, words, greeting=heard.intent == "greet")
         # nobody is met with silence but after an exit (safety.md, "Nobody is left without an answer")
         silent = "opening" if not record.good_time else "ticket_waiting" if ticket is not None else "menu"
         replies = _in_their_language(turn.replies or (Reply(silent, {}),), message.body)

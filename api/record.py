@@ -52,15 +52,17 @@ class Record:
         """What is sealed."""
         return {name: getattr(self, name) for name in _FIELDS}
 
-    def hear(self, dialect: str | None, language: str, words: int) -> None:
+    def hear(self, dialect: str | None, language: str, words: int, *, greeting: bool = False) -> None:
         """Settle on a wording, so that replies do not flip from one message to the next.
 
         A short message says little about a dialect: what it suggests holds until the first longer one, which decides
-        for the rest of the talk.
+        for the rest of the talk. So does a greeting, however long: «السلام عليكم ورحمة الله وبركاته» is written by
+        people of every dialect, and by many who go on in English.
         """
-        if dialect and not self.settled and (words >= LONG_ENOUGH or (words >= 2 and not self.dialect)):
-            self.dialect, self.settled = dialect, words >= LONG_ENOUGH
-        if language == "en" and words >= LONG_ENOUGH and not self.settled:
+        long = words >= LONG_ENOUGH and not greeting
+        if dialect and not self.settled and (long or (words >= 2 and not self.dialect)):
+            self.dialect, self.settled = dialect, long
+        if language == "en" and long and not self.settled:
             self.dialect = ""  # what a short message seemed to be
         if language in ("ar", "en") and (words >= 2 or not self.language):
             self.language = language

@@ -110,6 +110,14 @@ _AFTER: Final = frozenset((
 _OBJECTS: Final = ("ني", "ها", "ه", "نا", "وني", "وها")
 _LATIN_OBJECTS: Final = ("ni", "ha", "o", "na", "oni", "oha")
 
+# What danger.yml is made of. A name with a slip in it would be passed over in silence, and its words with it.
+_NAMES_OF_CONCEPTS: Final = ("turns", "turns_after_and", "tells", "meanwhile", "reached_over", "idle")
+_SECTIONS: Final = frozenset(("concepts", "danger", "not_danger", "tells_not_after", *_NAMES_OF_CONCEPTS))
+_OF_A_CONCEPT: Final = frozenset(("words", "did", "doing", "flag"))
+_DIALECTS: Final = frozenset(("levantine", "gulf", "egyptian", "msa", "arabizi", "english"))
+_OF_A_PATTERN: Final = frozenset(("says", "level", "all", "in_order", "within", "across", "at_most", "flags", "despite"))
+_OF_A_DEFEATER: Final = frozenset(("concept", "reach"))
+
 _LATIN_AFTER: Final = ("n", "h", "hm", "hn", "k", "na", "m")
 
 _SENTENCE_ENDS: Final = frozenset("!?;\n")
@@ -121,8 +129,8 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
     """Build the lexicon from the parsed ``danger.yml``.
 
     Raises:
-        LexiconNotUsable: for an unknown concept, flag, level or reach, or a pattern without slots; names the first
-            refusal and keeps all others beside it.
+        LexiconNotUsable: for an unknown concept, flag, level, reach or key, a concept without words, or a pattern without
+            slots; names the first refusal and keeps all others beside it.
     """
     words: dict[str, set[str]] = {}
     phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
@@ -142,6 +150,14 @@ def compile_lexicon(data: Mapping[str, Any]) -> Lexicon:
     for number, item in enumerate(data.get("not_danger", ())):
         with _noted(refused, "not_danger", number):
             defeaters.append(_defeater(item, concepts))
+    for section in data:
+        if section not in _SECTIONS:
+            refused.append(LexiconNotUsable(f"unknown section {section}"))
+            refused[-1].path = (section,)
+    for section in _NAMES_OF_CONCEPTS:
+        for number, name in enumerate(data.get(section, ())):
+            with _noted(refused, section, number):
+                _refuse_unknown({name}, concepts, section, "concepts")
     if refused:
         first, *others = refused
         first.others = tuple(others)
@@ -178,6 +194,12 @@ def _noted(refused: list[LexiconNotUsable], section: str, at: str | int) -> Iter
         refused[-1].path = (section, at)
 
 
+def _refuse_unknown(given: Iterable[Any], known: Iterable[str], place: str, kind: str = "keys") -> None:
+    """A slip of the pen in a name, which would take what stands under it out of the rules."""
+    if unknown := sorted(set(map(str, given)) - set(known)):
+        raise LexiconNotUsable(f"{place}: unknown {kind}: {', '.join(unknown)}", lacks=kind == "concepts")
+
+
 def _add_concept(
     name: str,
     concept: Mapping[str, Any],
@@ -185,6 +207,12 @@ def _add_concept(
     phrases: dict[str, list[tuple[tuple[str, ...], str]]],
     flags: dict[str, str],
 ) -> None:
+    _refuse_unknown(concept, _OF_A_CONCEPT, f"concepts: {name}")
+    groups = [concept.get(listed, {}) for listed in ("words", "did", "doing")]
+    for group in groups:
+        _refuse_unknown(group if isinstance(group, Mapping) else (), _DIALECTS, f"concepts: {name}", "dialects")
+    if not any(listed for group in groups for listed in (group.values() if isinstance(group, Mapping) else (group,))):
+        raise LexiconNotUsable(f"concepts: {name}: has no words")
     if (flag := concept.get("flag")) is not None:
         if flag not in FLAGS:
             raise LexiconNotUsable(f"concepts: {name}: unknown flag {flag}")
@@ -200,6 +228,7 @@ def _add_concept(
 
 
 def _defeater(item: Mapping[str, Any], concepts: Mapping[str, Any]) -> Defeater:
+    _refuse_unknown(item, _OF_A_DEFEATER, f"not_danger: {item.get('concept')}")
     if item.get("concept") not in concepts:
         raise LexiconNotUsable(f"not_danger: unknown concept {item.get('concept')}", lacks=True)
     if item.get("reach") not in get_args(Reach):
@@ -230,7 +259,7 @@ def _add_entry(
 ) -> None:
     arabizi = entry.startswith("~")
     parts = [part.replace("'", "") for part in fold(entry.lstrip("~")).split()]
-    if not parts:
+    if not any(map(str.isalnum, "".join(parts))):
         raise LexiconNotUsable(f"concepts: {concept}: an empty word")
     keys = [arabizi_key(part) if arabizi else part for part in parts]
     if len(parts) == 1 and entry.startswith("="):
@@ -246,11 +275,10 @@ def _add_entry(
 def _pattern(item: Mapping[str, Any], concepts: Mapping[str, Any]) -> Pattern:
     says = str(item.get("says", ""))
     slots = tuple(frozenset(str(slot).split("|")) for slot in item.get("all", ()))
-    unknown = sorted({name for slot in slots for name in slot} - set(concepts))
     if not says or not slots:
         raise LexiconNotUsable(f"danger: {says or item}: needs says and all")
-    if unknown:
-        raise LexiconNotUsable(f"danger: {says}: unknown concepts {unknown}", lacks=True)
+    _refuse_unknown(item, _OF_A_PATTERN, f"danger: {says}")
+    _refuse_unknown({*(name for slot in slots for name in slot), *item.get("despite", ())}, concepts, f"danger: {says}", "concepts")
     level = item.get("level")
     if level not in ("now", "maybe"):
         raise LexiconNotUsable(f"danger: {says}: level is now or maybe")

@@ -72,11 +72,13 @@ def exit_phrases(phrases: Mapping[str, Node], problems: list[Problem]) -> list[N
 
 
 def _line_of(tree: Node, path: tuple[str | int, ...]) -> int:
-    """The line of a section, or of the concept or entry in it."""
+    """The line of the file, a section, or the concept or entry in it."""
     if not path:
         return tree.line
-    section, at = path
-    listed = tree.at(section)
+    section, *entry = path
+    if not entry:
+        return tree.line_of(section)
+    listed, at = tree.at(section), entry[0]
     if isinstance(listed.value, list) and isinstance(at, int):
         row: Node = listed.value[at]
         return row.line

@@ -960,11 +960,22 @@ async def test_who_writes_too_fast_is_told_so_in_their_own_wording(rig: Rig) -> 
 
 async def test_the_dialect_settled_on_first_stays_through_the_talk(rig: Rig) -> None:
     rig.engine.outcomes = [
-        turn("menu", dialect="levantine"), turn("menu", dialect="gulf"), turn("menu", dialect=None, language="en"),
+        turn("menu", intent="request_human", dialect="levantine"), turn("menu", intent="request_human", dialect="gulf"),
+        turn("menu", intent="affirm", dialect=None, language="en"),
     ]
     for words in ("بدي احكي معكم هلأ", "ابي اكلم احد الحين", "ok"):
         await rig.say(words)
     assert rig.provider.bodies == [words_of("menu", "lev")] * 3
+
+
+async def test_a_greeting_in_arabic_does_not_settle_the_wording_of_who_goes_on_in_english(rig: Rig) -> None:
+    rig.engine.outcomes = [
+        turn("menu", intent="greet", dialect="msa"), turn("menu", intent="disclose_exploitation", language="en"),
+        turn("menu", intent="thanks", dialect="msa"),
+    ]
+    for words in ("السلام عليكم ورحمة الله وبركاته", "my madam keep my passport", "شكرا"):
+        await rig.say(words)
+    assert rig.provider.bodies == [words_of("menu", "msa"), words_of("menu", "en"), words_of("menu", "en")]
 
 
 async def test_a_wording_the_person_chose_wins_over_what_is_heard(rig: Rig) -> None:

@@ -46,6 +46,22 @@ def test_what_a_short_message_seemed_to_be_does_not_hold_against_longer_english(
     assert record.dialect == "levantine", "settled: no flipping"
 
 
+def test_a_greeting_of_many_words_settles_nothing() -> None:
+    record = Record()
+    heard = []
+    for dialect, greeting in (("msa", True), ("gulf", True), ("levantine", False), ("gulf", False)):
+        record.hear(dialect, "ar", 5, greeting=greeting)
+        heard.append(record.dialect)
+    assert heard == ["msa", "msa", "levantine", "levantine"]
+
+
+def test_who_greets_in_arabic_and_goes_on_in_english_is_answered_in_english() -> None:
+    record = Record()
+    record.hear("msa", "ar", 5, greeting=True)
+    record.hear(None, "en", 8)
+    assert (record.dialect, record.language) == ("", "en")
+
+
 def test_a_longer_message_in_another_language_changes_the_language_a_single_word_does_not() -> None:
     record = Record()
     heard = []

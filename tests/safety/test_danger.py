@@ -262,6 +262,24 @@ def test_a_broken_file_is_refused(broken: dict[str, Any]) -> None:
         compile_lexicon(broken)
 
 
+PLAIN_A: dict[str, Any] = {"words": {"english": ["a"]}}
+
+
+@pytest.mark.parametrize(("slip", "named"), [
+    ({"concepts": {"a": {"wrods": {"english": ["a"]}}}}, "wrods"), ({"concepts": {"a": {**PLAIN_A, "flags": "weapon"}}}, "flags"),
+    ({"concepts": {"a": {"words": {"egyptain": ["a"]}}}}, "egyptain"), ({"concepts": {"a": {"flag": "weapon"}}}, "no words"),
+    ({"concepts": {"a": {"words": {"english": []}}}}, "no words"), ({"concepts": {"a": {"words": {"msa": ["؟", "ا"]}}}}, "empty word"),
+    ({"danger": [{"says": "x", "level": "now", "all": ["a"], "witihn": 3}]}, "witihn"),
+    ({"danger": [{"says": "x", "level": "now", "all": ["a"], "despite": ["pats"]}]}, "pats"),
+    ({"not_danger": [{"concept": "a", "reach": "clause", "despite": ["a"]}]}, "despite"),
+    ({"dangers": [{"says": "x", "level": "now", "all": ["a"]}]}, "dangers"), ({"turns": ["butt"]}, "butt"), ({"idle": ["idom"]}, "idom"),
+])
+def test_a_slip_in_a_name_does_not_silence_what_stands_under_it(slip: dict[str, Any], named: str) -> None:
+    compile_lexicon({"concepts": {"a": PLAIN_A}})
+    with pytest.raises(LexiconNotUsable, match=named):
+        compile_lexicon({"concepts": {"a": PLAIN_A}} | slip)
+
+
 @pytest.mark.parametrize("word", ["sister", "store", "poster", "pastor", "half", "trip", "screen", "trash"])
 def test_an_english_word_is_not_read_as_arabizi(word: str) -> None:
     """«ساطور» (a cleaver) and "sister" have the same consonants."""

@@ -305,9 +305,13 @@ danger:
   - no map
 not_danger:
   - {concept: gun, reach: everywhere}
+turns:
+  - gnu
+dangers:
+  - {says: a gun, all: [gun], level: now}
 """
     problems = problems_of(tmp_path, phrases__danger=faulty)
-    assert [(p.file, p.line, p.rule) for p in problems] == [("phrases/danger.yml", n, "danger") for n in (2, 3, 6, 7, 8, 10)]
+    assert [(p.file, p.line, p.rule) for p in problems] == [("phrases/danger.yml", n, "danger") for n in (2, 3, 6, 7, 8, 10, 12, 13)]
 
 
 # -- what an editor got past the check in a trial -------------------------------------------------------
