@@ -52,6 +52,7 @@ from api.handoffs.tickets import (
     open_handoff,
     open_ticket_of,
 )
+from api.handoffs.typing_marks import TypingMarks
 from api.observability import metrics
 from api.observability.errors import report
 from api.observability.logs import warn
@@ -106,6 +107,7 @@ class Deps:
     production: bool
     new_id: Callable[[], str] = field(default=lambda: uuid.uuid4().hex)
     queue_changed: Callable[[], Awaitable[None]] | None = None
+    typing: TypingMarks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +310,8 @@ class Line:
                 await self._d.relay.person_left(ticket.id)
             except RedisError:
                 warn("relay_forget_failed")  # the words lapse in ten minutes, sealed
+            if self._d.typing is not None:
+                await self._d.typing.forget(ticket.id)
         if ended:
             await self._queue_changed()
 
@@ -588,6 +592,8 @@ class Line:
         """Whether a counsellor who has claimed the ticket gets these words; from the claim on, not only from their
         first message. True as well where there is nobody or nothing to pass on."""
         await self._try_write(lambda c: note_inbound(c, ticket.id, self._d.clock()))
+        if self._d.typing is not None:
+            await self._d.typing.heard(ticket, message.sid)
         if ticket.state != "claimed" or not message.body:
             return True
         try:

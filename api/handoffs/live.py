@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,10 +21,12 @@ from redis.exceptions import RedisError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api.database import Database, DatabaseUnavailable
-from api.handoffs import hands, leases, marks, presence, queue
+from api.handoffs import hands, leases, marks, presence, queue, typing_marks
 from api.handoffs.claims import NoSuchTicket, NotYours, StaleEpoch, owned
 from api.handoffs.relay import LEFT, SAID, WORDS, Relay
+from api.handoffs.seats import Seats
 from api.handoffs.tickets import Ticket
+from api.handoffs.typing_marks import TypingMarks
 from api.observability.errors import report
 from api.observability.logs import warn
 from api.staff.accounts import Staff
@@ -35,7 +38,7 @@ READERS_SECONDS = 3.0
 """How much longer words stay that the owner has acknowledged while somebody reads along, whose console may be slower."""
 
 MOST_SEATS = 10
-"""Sockets one session may hold."""
+"""Sockets one session may hold, over all gateways (seats.py)."""
 
 SIGNED_OUT, TOO_MANY = 4401, 4429
 _BAD_DATA, _BAD_FRAME, _TOO_BIG = 1003, 1008, 1009
@@ -49,6 +52,7 @@ class Seat:
     staff: Staff
     session: str
     still_signed_in: Callable[[bool], Awaitable[bool]]
+    name: str = field(default_factory=lambda: uuid.uuid4().hex)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     queue_changed: bool = True
     shown: str = ""
@@ -56,6 +60,7 @@ class Seat:
     sent: dict[str, set[str]] = field(default_factory=dict)
     ring: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
+    typing: set[str] = field(default_factory=set)
     said: list[tuple[str, int, str]] = field(default_factory=list)
     marks: list[dict[str, str | int]] = field(default_factory=list)
     tick: bool = False
@@ -65,7 +70,11 @@ class Seat:
 class Hub:
     """Everybody's consoles of one gateway process. Starts with the first seat; :meth:`close` ends it."""
 
-    def __init__(self, database: Database, redis: Redis, relay: Relay, *, look_seconds: float = LOOK_SECONDS) -> None:
+    def __init__(
+        self, database: Database, redis: Redis, relay: Relay, *, look_seconds: float = LOOK_SECONDS,
+        typing: TypingMarks | None = None,
+    ) -> None:
+        self._typing = typing
         self._database, self._redis, self._relay = database, redis, relay
         self._look_seconds = look_seconds
         self._seats: set[Seat] = set()
@@ -75,6 +84,7 @@ class Hub:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._renew_now = asyncio.Event()
         self._later: set[asyncio.Task[None]] = set()
+        self._places = Seats(redis, MOST_SEATS)
 
     async def serve(
         self, socket: WebSocket, staff: Staff, session: str, still_signed_in: Callable[[bool], Awaitable[bool]]
@@ -84,6 +94,9 @@ class Hub:
             await socket.close(TOO_MANY)
             return
         seat = Seat(socket, staff, session, still_signed_in)
+        if not await self._places.take(session, seat.name):
+            await socket.close(TOO_MANY)
+            return
         self._seats.add(seat)
         self._start()
         self._renew_now.set()
@@ -99,6 +112,7 @@ class Hub:
             for task in both:
                 task.cancel()
             await asyncio.gather(*both, return_exceptions=True)
+            await self._places.leave(session, seat.name)
         if socket.application_state is WebSocketState.CONNECTED and socket.client_state is WebSocketState.CONNECTED:
             with suppress(RuntimeError, WebSocketDisconnect):
                 await socket.close(SIGNED_OUT if seat.ended else 1011)
@@ -128,7 +142,7 @@ class Hub:
         while True:
             with suppress(RedisError, OSError):
                 async with self._redis.pubsub() as heard:
-                    await heard.subscribe(queue.CHANGED, WORDS, LEFT, SAID, marks.CHANGED)
+                    await heard.subscribe(queue.CHANGED, WORDS, LEFT, SAID, marks.CHANGED, typing_marks.CHANGED)
                     self._changed()  # whatever was said before we listened
                     async for notice in heard.listen():
                         if notice["type"] == "message":
@@ -143,6 +157,7 @@ class Hub:
                 seat.ring.update(seat.watched)
                 with suppress(RedisError, DatabaseUnavailable):
                     seat.ended = seat.ended or not await seat.still_signed_in(False)
+                await self._places.take(seat.session, seat.name)
                 seat.wake.set()
 
     async def _beat(self) -> None:
@@ -186,7 +201,7 @@ class Hub:
             return
         for seat in self._seats:
             if ticket_id in seat.watched:
-                (seat.ring if channel == WORDS else seat.left).add(ticket_id)
+                (seat.typing if channel == typing_marks.CHANGED else seat.ring if channel == WORDS else seat.left).add(ticket_id)
                 seat.wake.set()
 
     def _pass_on_mark(self, notice: str) -> None:
@@ -225,8 +240,8 @@ class Hub:
             if known is not None and known[0] == self._version:
                 return known[1]
             version = self._version
-            rows = await self._database.read(lambda connection: queue.waiting(connection, desks))
-            text = json.dumps({"type": "queue", "handoffs": [queue.card(row) for row in rows]}, ensure_ascii=False)
+            board = await self._database.read(lambda connection: queue.board(connection, desks))
+            text = json.dumps({"type": "queue", **queue.cards(*board)}, ensure_ascii=False)
             self._snapshots[desks] = (version, text)
             return text
 
@@ -244,6 +259,8 @@ class Hub:
                 await self._show_words(seat, seat.ring.pop())
             while seat.said:
                 await self._show_said(seat, *seat.said.pop(0))
+            while seat.typing:
+                await self._show_typing(seat, seat.typing.pop())
             while seat.marks:
                 mark = seat.marks.pop(0)
                 if mark["handoff"] in seat.watched:
@@ -282,6 +299,13 @@ class Hub:
         if ticket is None or ticket.owner == seat.staff.id or ticket_id in seat.left:  # who wrote it has it on the screen
             return
         await _say(seat, {"type": "said", "handoff": ticket_id, "seq": seq, "text": text})
+
+    async def _show_typing(self, seat: Seat, ticket_id: str) -> None:
+        """That the owner is writing, for whoever reads along; the owner knows."""
+        epoch = seat.watched.get(ticket_id)
+        ticket = None if epoch is None else await self._read(seat, ticket_id, epoch)
+        if ticket is not None and ticket.owner != seat.staff.id and ticket_id not in seat.left:
+            await _say(seat, {"type": "typing", "handoff": ticket_id})
 
     async def _read(self, seat: Seat, ticket_id: str, epoch: int | None) -> Ticket | None:
         """The ticket, if this seat may read its talk; else the seat watches it no more and is told so."""
@@ -323,7 +347,11 @@ class Hub:
                 await self._database.read(lambda c: owned(c, ticket_id, staff=seat.staff.id, epoch=None))
                 await self._relay.acknowledge(ticket_id, seq)
 
-        task = asyncio.create_task(later())
+        self._beside(later())
+
+    def _beside(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Something a console must not wait for."""
+        task = asyncio.create_task(work)
         self._later.add(task)
         task.add_done_callback(self._later.discard)
 
@@ -363,6 +391,11 @@ class Hub:
                 seat.wake.set()
         elif kind == "unwatch":
             self._unwatch(seat, ticket_id)
+        elif kind == "typing":
+            if self._typing is not None and ticket_id in seat.watched:
+                ticket = await self._typing.typed(ticket_id, staff=seat.staff.id, epoch=said["epoch"])
+                if ticket is not None:
+                    self._beside(self._typing.on_the_phone(ticket))
         elif kind == "ack":
             # Asked anew each time: words the next owner has not seen must not go because the last one acknowledges.
             epoch = seat.watched.get(ticket_id)
@@ -408,6 +441,8 @@ def _parse(text: str) -> dict[str, Any] | None:
     if kind == "unwatch":
         return {"type": kind, "handoff": ticket_id}
     if kind == "watch" and (epoch is None or type(epoch) is int):
+        return {"type": kind, "handoff": ticket_id, "epoch": epoch}
+    if kind == "typing" and type(epoch) is int:
         return {"type": kind, "handoff": ticket_id, "epoch": epoch}
     if kind == "ack" and type(seq) is int and 0 < seq < 2**53:
         return {"type": kind, "handoff": ticket_id, "seq": seq}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from api.handoffs import bands, blocks, leases, presence
+from api.handoffs import bands, blocks, leases, presence, retention
 from api.handoffs.bands import Lowering
 from api.handoffs.presence import Kind
 from api.handoffs.tables import BANDS, OPEN_STATES, VISIBLE_STATES, tickets
@@ -44,12 +45,45 @@ class QueueRow:
 
 
 def waiting(connection: sa.Connection, desks: frozenset[str], *, limit: int = MOST_CARDS) -> tuple[QueueRow, ...]:
-    """Everybody who is owned, and the most urgent of those who wait, for staff of these desks (none: all desks)."""
-    scope = sa.true() if not desks else sa.or_(tickets.c.desk.in_(["", *desks]), tickets.c.called_desk.in_(sorted(desks)))
-    query = _rows().where(tickets.c.state.in_(VISIBLE_STATES), scope).order_by(*_most_urgent_first())
-    owned = connection.execute(query.where(tickets.c.owner.is_not(None))).all()
-    unowned = connection.execute(query.where(tickets.c.owner.is_(None)).limit(limit)).all()
-    return _with_hands(connection, sorted((_as_row(row) for row in (*owned, *unowned)), key=_order))
+    """Everybody who is owned, and the most urgent of those who wait, for staff of these desks (none: all desks).
+
+    Of a flood only the index is walked (``ix_tickets_waiting`` holds all that the order needs); whole rows are read for
+    those who are shown. How many are not is told by :func:`unshown`.
+    """
+    owned = _rows().where(tickets.c.owner.is_not(None), tickets.c.state.in_(VISIBLE_STATES), _seen_by(desks))
+    first = connection.execute(
+        sa.select(tickets.c.id).where(*_unowned(desks)).order_by(*_most_urgent_first()).limit(limit)
+    ).scalars().all()
+    rows = [*connection.execute(owned), *(connection.execute(_rows().where(tickets.c.id.in_(first))) if first else ())]
+    return _with_hands(connection, sorted(map(_as_row, rows), key=_order))
+
+
+def board(connection: sa.Connection, desks: frozenset[str]) -> tuple[tuple[QueueRow, ...], dict[str, int]]:
+    """The people a console shows for these desks, and by priority how many wait beyond them (none: everybody is shown)."""
+    rows = waiting(connection, desks)
+    return rows, unshown(connection, desks, rows)
+
+
+def cards(rows: Sequence[QueueRow], more: Mapping[str, int]) -> dict[str, Any]:
+    """A board as JSON; ``more`` is there only where not everybody is shown."""
+    return {"handoffs": [card(row) for row in rows], **({"more": dict(more)} if more else {})}
+
+
+def unshown(connection: sa.Connection, desks: frozenset[str], shown: Sequence[QueueRow], limit: int = MOST_CARDS) -> dict[str, int]:
+    """How many wait beyond those who are shown, by priority; empty where everybody is.
+
+    Args:
+        shown: what :func:`waiting` gave for the same desks, in the same transaction.
+    """
+    there = Counter(row.ticket.priority for row in shown if row.ticket.owner is None)
+    if there.total() < limit:
+        return {}
+    every: Counter[str] = Counter()
+    kinds = (tickets.c.band, tickets.c.wish, tickets.c.call)
+    query = sa.select(*kinds, sa.func.count().label("n")).where(*_unowned(desks)).group_by(*kinds)
+    for row in connection.execute(query):
+        every[priority(row.band, row.wish or row.call)] += row.n
+    return dict(sorted((every - there).items()))
 
 
 def one(connection: sa.Connection, ticket_id: str) -> QueueRow | None:
@@ -96,8 +130,9 @@ def counts(connection: sa.Connection) -> dict[str, Any]:
             sa.select(tickets.c.band, sa.func.count().label("n")).group_by(tickets.c.band)
         )
     }
+    past = retention.by_band(connection)
     for band in BANDS:
-        total = totals.get(band, 0)
+        total = totals.get(band, 0) + past.get(band, 0)
         by_band[band] = total if total == 0 or total >= 5 else None
     talking = connection.execute(
         sa.select(sa.func.count()).select_from(tickets).where(tickets.c.state == OPEN_STATES[1])
@@ -143,6 +178,16 @@ def _with_hands(connection: sa.Connection, rows: Sequence[QueueRow]) -> tuple[Qu
         )
         for row in rows
     )
+
+
+def _seen_by(desks: frozenset[str]) -> sa.ColumnElement[bool]:
+    if not desks:
+        return sa.true()
+    return sa.or_(tickets.c.desk.in_(["", *sorted(desks)]), tickets.c.called_desk.in_(sorted(desks)))
+
+
+def _unowned(desks: frozenset[str]) -> tuple[sa.ColumnElement[bool], ...]:
+    return tickets.c.state.in_(VISIBLE_STATES), tickets.c.owner.is_(None), _seen_by(desks)
 
 
 def _rows() -> sa.Select[Any]:

@@ -96,18 +96,23 @@ class _Try:
 
 
 class SignIn:
-    """Checks who somebody is. Opening the session is the caller's next step."""
+    """Checks who somebody is. Opening the session is the caller's next step.
+
+    Args:
+        code_clock: this machine's own clock (:meth:`api.clock.Clock.own`), for one-time codes alone.
+    """
 
     __slots__ = (
-        "_clock", "_database", "_keyring", "_known_slot", "_passwords", "_put_back", "_redis", "_slots", "_take", "_try",
+        "_clock", "_code_clock", "_database", "_keyring", "_known_slot", "_passwords", "_put_back", "_redis", "_slots", "_take", "_try",
         "_waiting",
     )
 
     def __init__(
-        self, database: Database, redis: Redis, keyring: Keyring, passwords: Passwords, *, clock: Callable[[], float]
+        self, database: Database, redis: Redis, keyring: Keyring, passwords: Passwords, *, clock: Callable[[], float],
+        code_clock: Callable[[], float] | None = None,
     ) -> None:
         self._database, self._redis, self._keyring, self._passwords = database, redis, keyring, passwords
-        self._clock = clock
+        self._clock, self._code_clock = clock, code_clock or clock
         self._slots, self._known_slot, self._waiting = asyncio.Semaphore(_AT_ONCE), asyncio.Semaphore(1), 0
         self._try: Any = redis.register_script(_TRY)
         self._take: Any = redis.register_script(_TAKE)
@@ -162,7 +167,7 @@ class SignIn:
 
     async def _right(self, found: Credentials | None, password: str, totp: str, *, known: bool, act: str) -> Staff:
         right_password = await self._argon(found.password_hash if found else None, password, known=known)
-        counter = matching_counter(self._keyring, found, totp, self._clock())
+        counter = matching_counter(self._keyring, found, totp, self._code_clock())
         if found is None or not right_password or counter is None:
             raise Refused
         member, now = found.staff, self._clock()

@@ -36,7 +36,7 @@ from api.staff.tables import LOOKS_AFTER, PASSKEY_LABELS
 from api.v1 import Deps, seen, sessions_of, who_is
 from api.v1_rota import may_set
 from api.web.assets import answer, read_assets
-from api.web.board import Drawing, Person, Reading, grouped
+from api.web.board import Board, Drawing, Person, Reading, grouped
 from api.web.rota import OnDuty, add_rota_page
 from api.web.words import Words, in_words
 from api.web.words_accounts import ACCOUNT_WORDS
@@ -120,7 +120,7 @@ def build_console(deps: Deps) -> APIRouter:
         words = Words(lang)
         try:
             member = await who_is(deps, sessions, request)
-            people = await reading.people(member.scope) if member is not None and member.talks else ()
+            seen_here = await reading.board(member.scope) if member is not None and member.talks else Board()
             count = await duty.count()
         except (RedisError, DatabaseUnavailable):
             return PlainTextResponse(words("problem_store-away"), 503, headers={**HEADERS, "Retry-After": "2"})
@@ -130,7 +130,7 @@ def build_console(deps: Deps) -> APIRouter:
             return RedirectResponse(f"/console/account?lang={words.language}", 303, headers=HEADERS)
         spoken = {code: words(code) for code in _SPOKEN_BY_SCRIPT}
         return page(
-            "console.html", words, member=member, groups=board(people, member, words), now=deps.clock(),
+            "console.html", words, member=member, groups=board(seen_here.people, member, words), more=seen_here.more, now=deps.clock(),
             duty=count, may_set_rota=may_set(member),
             spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, done=DONE, longest=LONGEST_MESSAGE,
             bands=BANDS, raise_reasons=RAISE_REASONS,
@@ -168,11 +168,14 @@ def build_console(deps: Deps) -> APIRouter:
             member = await who_is(deps, sessions, request, touch=False)
             if member is None or not member.talks:
                 return PlainTextResponse("", 401, headers=HEADERS)
-            people, count = await reading.people(member.scope), await duty.count()
+            seen_here, count = await reading.board(member.scope), await duty.count()
         except (RedisError, DatabaseUnavailable):
             return PlainTextResponse("", 503, headers={**HEADERS, "Retry-After": "2"})
         words = Words(lang)
-        return page("console_queue.html", words, groups=board(people, member, words), now=deps.clock(), duty=count)
+        return page(
+            "console_queue.html", words, groups=board(seen_here.people, member, words), more=seen_here.more, now=deps.clock(),
+            duty=count,
+        )
 
     @router.get("/aids/{ticket_id}")
     async def aids_of_talk(ticket_id: str, request: Request, lang: str = "ar") -> Response:

@@ -42,7 +42,7 @@ async def rig(server: RedisServer, tmp_path: Path) -> AsyncIterator[Rig]:
 
 
 def duties_of(rig: Rig) -> Duties:
-    return Duties(rig.store, rig.database, rig.keys, rig.deps.outbox, rig.deps.releases, rig.clock, False)
+    return Duties(rig.store, rig.database, rig.keys, rig.deps.outbox, rig.deps.releases, rig.clock, False, rig.relay)
 
 
 async def owe(rig: Rig, mark: str = MARK, generation: int = 0) -> None:

@@ -1,6 +1,7 @@
 // One live talk: the words are in this page's memory and nowhere else; they go when the talk or the page does.
 import { Aids } from "./console-aids.js";
 import { call } from "./console-api.js";
+import { TypingMark } from "./console-typing.js";
 
 // safety.md: a bare 0 or x exits everywhere, so a counsellor is warned before asking for such an answer.
 const COULD_EXIT = /(^|[^\p{L}\p{N}])(0|٠|۰|x|X|✖)($|[^\p{L}\p{N}])/u;
@@ -25,6 +26,7 @@ export class Talk {
     this.box = this.write.elements.text;
     this.warning = this.element.querySelector(".exit-warning");
     this.aids = new Aids(this);
+    this.typing = new TypingMark(this);
     this.listen();
     this.refresh(card);
   }
@@ -128,6 +130,7 @@ export class Talk {
     const unsent = this.list.querySelector(".waits") !== null;
     this.over = true;
     this.aids.end();
+    this.typing.hide();
     this.owed = [];
     this.box.value = "";
     this.list.replaceChildren();
