@@ -50,7 +50,7 @@ def waiting(connection: sa.Connection, desks: frozenset[str], *, limit: int = MO
     Of a flood only the index is walked (``ix_tickets_waiting`` holds all that the order needs); whole rows are read for
     those who are shown. How many are not is told by :func:`unshown`.
     """
-    owned = _rows().where(tickets.c.owner.is_not(None), tickets.c.state.in_(VISIBLE_STATES), _seen_by(desks))
+    owned = _rows().where(tickets.c.owner.is_not(None), tickets.c.state.in_(_MAY_BE_OWNED), _seen_by(desks))
     first = connection.execute(
         sa.select(tickets.c.id).where(*_unowned(desks)).order_by(*_most_urgent_first()).limit(limit)
     ).scalars().all()
@@ -151,6 +151,7 @@ def moment(at: float | None) -> str | None:
     return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+_MAY_BE_OWNED = tuple(state for state in VISIBLE_STATES if state != "queued")  # by the table's own check
 _BLOCKED = blocks.reason_of_ticket()
 
 
