@@ -111,20 +111,21 @@ class Deps:
 
 
 class Credentials(BaseModel):
-    """Who signs in. Arabic-Indic digits are as good as Western ones in the code."""
+    """Who signs in. Arabic-Indic digits are as good as Western ones in the code; after a recovery there is none yet."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
     username: str = Field(max_length=64)
     password: SecretStr = Field(max_length=1024)
-    totp: SecretStr = Field(max_length=16)
+    totp: SecretStr = Field(default=SecretStr(""), max_length=16)
 
 
 class NewPassword(BaseModel):
-    """A change of one's own password."""
+    """A change of one's own password; after a recovery with a code of the new authenticator."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
     password: SecretStr = Field(max_length=1024)
     new_password: SecretStr = Field(max_length=256)
+    totp: SecretStr = Field(default=SecretStr(""), max_length=16)
 
 
 class Transfer(Hands):
@@ -443,7 +444,8 @@ def build_v1(deps: Deps) -> FastAPI:
         if session is None:
             raise Problem("signed-out")
         changed = await sign_in.change(
-            member, body.password.get_secret_value(), body.new_password.get_secret_value(), session=session.key
+            member, body.password.get_secret_value(), body.new_password.get_secret_value(), session=session.key,
+            totp=body.totp.get_secret_value(),
         )
         await sessions.end(request.cookies.get(sessions.cookie))
         return await open_session(response, changed, session)

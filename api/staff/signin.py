@@ -168,14 +168,15 @@ class SignIn:
     async def _right(self, found: Credentials | None, password: str, totp: str, *, known: bool, act: str) -> Staff:
         right_password = await self._argon(found.password_hash if found else None, password, known=known)
         counter = matching_counter(self._keyring, found, totp, self._code_clock())
-        if found is None or not right_password or counter is None:
+        enrols = found is not None and found.enrols
+        if found is None or not right_password or (counter is None and not enrols):
             raise Refused
         member, now = found.staff, self._clock()
         if found.password_until is not None and now > found.password_until:
             raise Refused
 
         def enter(connection: sa.Connection) -> bool:
-            if not use_up(connection, member.id, counter):
+            if not enrols and not use_up(connection, member.id, counter or 0):
                 return False
             trail.append(connection, at=now, actor=member.id, act=act, object_id=member.id)
             return True
@@ -184,24 +185,29 @@ class SignIn:
             raise Refused
         return member
 
-    async def change(self, member: Staff, password: str, new_password: str, *, session: str) -> Staff:
+    async def change(self, member: Staff, password: str, new_password: str, *, session: str, totp: str = "") -> Staff:
         """Change one's own password; every other session of the account ends.
 
         Args:
+            totp: a code of the new authenticator, of whoever was recovered; nobody else is asked for one.
             session: the session's key; tries are counted for it alone.
 
         Raises:
-            Refused: the present password is wrong.
+            Refused: the present password is wrong, or the code of a recovered account's new authenticator is.
             TooSoon: too many wrong tries.
             WeakPassword: the new one is too short or too long.
         """
         try_of = await self._count(member.username, "", "session " + session)
         found = await self._database.read(lambda connection: credentials_of(connection, member.username))
-        if not await self._argon(found.password_hash if found else None, password, known=True):
+        enrolled = matching_counter(self._keyring, found, totp, self._code_clock())
+        if not await self._argon(found.password_hash if found else None, password, known=True) or found is None:
             raise Refused
+        if found.enrols and enrolled is None:
+            raise Refused
+        step = enrolled if found.enrols else None
         new_hash = await self.hash(new_password)
         now = self._clock()
-        changed = await self._database.write(lambda connection: change_password(connection, member, new_hash, now=now))
+        changed = await self._database.write(lambda connection: change_password(connection, member, new_hash, now=now, enrolled=step))
         if changed is None:
             raise Refused
         await self._forgive(try_of)
