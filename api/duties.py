@@ -20,7 +20,7 @@ from api.conversations import optouts, owed, safewords, tombstones
 from api.conversations.keys import PeriodKeys
 from api.conversations.store import ConversationStore, StoreUnavailable
 from api.database import Database, DatabaseUnavailable
-from api.handoffs import blocks, repeats, retention
+from api.handoffs import blocks, repeats, retention, safe_contacts
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import Relay
 from api.handoffs.tickets import mark_left, open_people, open_ticket_of, waiting_by_band
@@ -109,6 +109,7 @@ class Duties:
         """Seal open tickets' addresses under the key of the day; then destroy the keys of days and quarters gone by."""
         now, addresses = self.clock(), ReplyAddresses(self.keys)
         await self.database.write(lambda c: addresses.renew(c, now))
+        await self.database.write(lambda c: safe_contacts.renew(c, addresses, now))
         addresses.destroy_old(now)
         repeats.destroy_old(self.keys, now)
 

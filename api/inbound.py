@@ -37,7 +37,7 @@ from api.conversations.tombstones import defer_wipe
 from api.database import Database, DatabaseUnavailable
 from api.degraded import answer_without_engine
 from api.engine import EngineClient, EngineUnavailable, Reply, Turn, Understood
-from api.handoffs import claims, wrapup
+from api.handoffs import claims, safe_contacts, wrapup
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import Relay
 from api.handoffs.repeats import repeat_key
@@ -300,6 +300,9 @@ class Line:
             lane="children" if agreed.get("lane") == "children" else "", reasons=("duress",),
         )
         ticket = open_handoff(connection, command, new_id=self._d.new_id(), now=now)
+        if isinstance(contact := agreed.get(safe_contacts.AGREED), str):
+            with contextlib.suppress(OSError, CannotOpen):  # it rings all the same
+                safe_contacts.keep(connection, ticket.id, contact, self._addresses, now)
         safewords.renew(connection, self._d.keys, who.person, words, now)
         return (ticket.id,)
 

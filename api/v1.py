@@ -196,6 +196,7 @@ class Handoff(BaseModel):
     climbed: int
     again: bool
     left_chat: bool
+    safe_contact: bool
     wish: bool
     call_wish: bool
     outcome: str | None

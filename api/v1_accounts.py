@@ -387,10 +387,10 @@ def add_account_routes(app: FastAPI, door: Entrance) -> None:
         await fresh(request)
         if deps.addresses is None:
             raise contacts.ContactGone
-        ticket = await deps.database.write(lambda connection: contacts.note_opening(
+        sealed = await deps.database.write(lambda connection: contacts.note_opening(
             connection, ticket_id, staff=member.id, reason=body.reason, epoch=body.epoch, now=deps.clock()
         ))  # fmt: skip
-        contact = contacts.unseal(ticket, deps.addresses)
+        contact = contacts.unseal(sealed, deps.addresses)
         return ContactBody(channel=contact.channel, number=contact.number)
 
 

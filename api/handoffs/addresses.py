@@ -48,6 +48,10 @@ class ReplyAddresses:
             raise CannotOpen("the day's key is gone")
         return open_under(key, kept[_DAY:], person.encode()).decode()
 
+    def is_of_today(self, kept: bytes, now: float) -> bool:
+        """Whether it is sealed under the key of the day already."""
+        return kept[:_DAY] == day_of(now).encode()
+
     def renew(self, connection: sa.Connection, now: float) -> int:
         """Seal under today's key what open tickets still hold under an older one; how many were.
 

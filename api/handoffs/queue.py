@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from api.handoffs import bands, blocks, leases, presence, retention
 from api.handoffs.bands import Lowering
 from api.handoffs.presence import Kind
+from api.handoffs.safe_contacts import safe_contacts
 from api.handoffs.tables import BANDS, OPEN_STATES, VISIBLE_STATES, tickets
 from api.handoffs.tickets import Ticket, as_ticket, priority
 from api.staff.tables import staff
@@ -36,6 +37,8 @@ class QueueRow:
     owner_name: str | None
     repeat: int
     blocked: str | None = None
+    safe_contact: bool = False
+    """A number was agreed at which they may be reached after an exit."""
     present: tuple[tuple[str, str, Kind], ...] = ()
     """Who reads along: id, name and in what way."""
     invited: tuple[str, str] | None = None
@@ -105,7 +108,7 @@ def card(row: QueueRow) -> dict[str, Any]:
         "waiting_since": moment(ticket.created_at), "flagged_at": moment(ticket.flagged_at),
         "acknowledged_at": moment(ticket.acknowledged_at), "repeat": row.repeat, "climbed": ticket.ladder_step, "again": ticket.again,
         "not_now": ticket.not_now, "answered": ticket.talking, "left_chat": ticket.left_at is not None, "wish": ticket.wish, "call_wish": ticket.call,
-        "outcome": ticket.outcome, "blocked": row.blocked,
+        "outcome": ticket.outcome, "blocked": row.blocked, "safe_contact": row.safe_contact,
         "present": [{"name": name, "kind": kind} for _, name, kind in row.present],
         "invited": row.invited[1] if row.invited else None,
         "lowering": {
@@ -152,6 +155,7 @@ def moment(at: float | None) -> str | None:
 
 
 _MAY_BE_OWNED = tuple(state for state in VISIBLE_STATES if state != "queued")  # by the table's own check
+_AGREED = sa.exists().where(safe_contacts.c.ticket == tickets.c.id).correlate(tickets)
 _BLOCKED = blocks.reason_of_ticket()
 
 
@@ -198,7 +202,7 @@ def _rows() -> sa.Select[Any]:
         .where(earlier.c.repeat_key == tickets.c.repeat_key, earlier.c.created_at < tickets.c.created_at)
         .correlate(tickets).scalar_subquery()
     )
-    return sa.select(tickets, staff.c.username.label("owner_name"), repeat.label("repeat"), _BLOCKED.label("blocked")).join(
+    return sa.select(tickets, staff.c.username.label("owner_name"), repeat.label("repeat"), _BLOCKED.label("blocked"), _AGREED.label("safe_contact")).join(
         staff, staff.c.id == tickets.c.owner, isouter=True
     )
 
@@ -219,4 +223,4 @@ def _order(row: QueueRow) -> tuple[str, bool, bool, float, str]:
 
 
 def _as_row(row: sa.Row[Any]) -> QueueRow:
-    return QueueRow(as_ticket(row), row.owner_name, row.repeat, row.blocked)
+    return QueueRow(as_ticket(row), row.owner_name, row.repeat, row.blocked, bool(row.safe_contact))

@@ -17,6 +17,7 @@ from api.handoffs.alerts import alerts
 from api.handoffs.bands import band_changes
 from api.handoffs.plan import ticket_plan
 from api.handoffs.presence import invitations, presence
+from api.handoffs.safe_contacts import safe_contacts
 from api.handoffs.tables import OPEN_STATES, commands, tickets
 from api.handoffs.wrapup import ticket_done
 
@@ -36,6 +37,7 @@ ticket_counts = sa.Table(
 
 _OF_A_TICKET: Final = (
     band_changes.c.ticket, ticket_done.c.ticket, ticket_plan.c.ticket, presence.c.ticket, invitations.c.ticket, alerts.c.ticket,
+    safe_contacts.c.ticket,
 )
 """Rows that go with their ticket. A new table about tickets belongs here; a test looks for one that was left out."""
 

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from redis.exceptions import RedisError
 
 from api.database import DatabaseUnavailable
-from api.handoffs import claims, contacts, plan
+from api.handoffs import claims, contacts, plan, safe_contacts
 from api.handoffs.aids import CannedReply, known_of
 from api.handoffs.bands import LOWER_REASONS, RAISE_REASONS
 from api.handoffs.blocks import REASONS as BLOCK_REASONS
@@ -70,6 +70,7 @@ _SPOKEN_BY_SCRIPT = (
     "problem_refused", "problem_too-soon", "problem_stale-epoch", "problem_not-yours", "problem_wrong-state",
     "problem_not-invited", "problem_not-proposed", "problem_same-person", "problem_invalid", "problem_not-found", "now_with",
     "problem_store-away", "problem_other", "title", "bell_on", "bell_off", "bell_notice",
+    "safe_contact_agreed", "safe_contact_gone",
     "aids_away", "in_the_box", "blank_left", "numbers_refused", "links_refused",
     "split_too_many", "not_sent_rest",
 )
@@ -186,11 +187,12 @@ def build_console(deps: Deps) -> APIRouter:
             if member is None or not member.talks:
                 return PlainTextResponse("", 401, headers=HEADERS)
 
-            def ask(connection: sa.Connection) -> tuple[Ticket, frozenset[str]]:
+            def ask(connection: sa.Connection) -> tuple[Ticket, frozenset[str], bool]:
                 seen(connection, ticket_id, member)
-                return claims.owned(connection, ticket_id, staff=member.id, epoch=None), plan.talked_about(connection, ticket_id)
+                mine = claims.owned(connection, ticket_id, staff=member.id, epoch=None)
+                return mine, plan.talked_about(connection, ticket_id), safe_contacts.sealed_of(connection, ticket_id) is not None
 
-            ticket, talked = await deps.database.read(ask)
+            ticket, talked, agreed = await deps.database.read(ask)
         except (claims.NoSuchTicket, claims.NotYours):
             return PlainTextResponse("", 404, headers=HEADERS)
         except (RedisError, DatabaseUnavailable):
@@ -205,7 +207,7 @@ def build_console(deps: Deps) -> APIRouter:
             replies=[(reply.code, words(reply.code) if in_words(reply.code) else reply.body.split("\n", 1)[0],
                       _blanks_in_words(reply, words)) for reply in aids.replies(ticket, now)],
             steps=[(heading, list(steps)) for heading, steps in groupby(aids.plan(ticket, now), lambda step: step.heading)],
-            talked=talked,
+            talked=talked, agreed=agreed,
         )
 
     @router.get("/static/{name}")

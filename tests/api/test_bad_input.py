@@ -31,6 +31,7 @@ from api.clock_watch import ClockWatch
 from api.conversations.keys import PeriodKeys
 from api.database import Database
 from api.handoffs import bands, claims, hands, ladder, leases, live, queue
+from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.aids import Aids, split_for
 from api.handoffs.bands import band_changes
 from api.handoffs.seats import Seats
@@ -75,7 +76,7 @@ def helpline(database: Database, redis: Redis, tmp_path: Path) -> Line:
     """API and console as one application, as they are mounted in ``app.py``."""
     outbox, clock = FakeOutbox(), Clock()
     aids = Aids(Releases(shipped_release()), PeriodKeys(tmp_path / "keys", KEYRING, os.urandom), production=False)
-    deps = Deps(database, redis, KEYRING, outbox, clock, os.urandom, passwords=PASSWORDS, aids=aids)
+    deps = Deps(database, redis, KEYRING, outbox, clock, os.urandom, passwords=PASSWORDS, aids=aids, addresses=ReplyAddresses(aids.keys))
     app, v1 = FastAPI(), build_v1(deps)
     app.mount("/api/v1", v1)
     app.include_router(build_console(deps))

@@ -49,6 +49,7 @@ export class Talk {
       this.element.querySelector(".not-now-warning").hidden = card.dataset.notNow === undefined;
       this.element.querySelector(".bot-goes-on").hidden = card.dataset.answered !== undefined;
     }
+    this.element.querySelector(".safe-contact").hidden = card.dataset.state !== "left" || card.dataset.safeContact === undefined;
     if (card.dataset.state === "left") this.left();
     else if (changed) this.watch();
   }
@@ -123,7 +124,7 @@ export class Talk {
     const owner = card?.dataset.owner ? ` ${this.words.now_with} \u2068${card.dataset.owner}\u2069.` : "";
     this.end(this.words.taken_banner + owner);
     for (const mark of this.element.querySelectorAll(".chip.present")) mark.remove(); // who reads there now is not known here
-    for (const part of [".write", ".menu", ".close"]) this.element.querySelector(part)?.remove();
+    for (const part of [".write", ".menu", ".close", ".safe-contact"]) this.element.querySelector(part)?.remove();
   }
 
   end(words) {
