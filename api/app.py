@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import os
 import random
@@ -44,7 +45,7 @@ from api.handoffs.typing_marks import TypingMarks
 from api.handoffs.watch import LadderWatch, LeaseWatch
 from api.inbound import Deps, Line
 from api.live import CounsellorOutbox
-from api.migrations import upgrade
+from api.migrations import upgrade_apart
 from api.observability import errors, logs, metrics
 from api.outbox import Outbox
 from api.scripts.current import Releases
@@ -102,6 +103,8 @@ def create() -> Starlette:
         raise SystemExit(f"hams: gateway: HAMS_DATABASE_URL: {why(error)}") from None
     made = application(gateway)
     gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # glibc: what reading the scripts took goes back to the machine
+        ctypes.CDLL(None).malloc_trim(0)
     gc.freeze()  # what lives as long as the process need not be walked again in the middle of somebody's turn
     return made
 
@@ -110,7 +113,7 @@ def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:
     """Build the parts. Randomness and time are handed in here and nowhere else."""
     clock = clock or Clock()
     database = Database(settings.database_url)
-    upgrade(database)
+    upgrade_apart(database, settings.database_url)
     keyring = Keyring(settings.secret_keys)
     keys = PeriodKeys(settings.var / "keys" / "periods", keyring, os.urandom)
     redis = connect(settings.redis_url or "")

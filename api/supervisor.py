@@ -419,7 +419,8 @@ def product(settings: Settings, model: Path, listener: socket.socket, environ: M
                 "--timeout-graceful-shutdown", "5", "--ws-max-size", str(LARGEST_FRAME),
                 "--ws-ping-interval", str(PING_S), "--ws-ping-timeout", str(PING_S),
             ),
-            {**plain, **settings.as_environment(), "HOME": str(home)},
+            # its threads wait for stores most of the time: an arena for each would only hold memory
+            {**plain, **settings.as_environment(), "HOME": str(home), "MALLOC_ARENA_MAX": "2"},
             lambda: answers((host, settings.port), "/readyz"),
             passes=(listener.fileno(),),
             needs=parts[0].name if parts[0].name == "Redis" else "",
