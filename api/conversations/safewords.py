@@ -142,14 +142,20 @@ def renew(connection: sa.Connection, keys: PeriodKeys, person: str, folded: str,
     return True
 
 
-def change_duress(connection: sa.Connection, keys: PeriodKeys, person: str, change: dict[str, Any], now: float) -> int:
-    """Change what is agreed beside this number's duress words; a value of ``None`` goes. How many words that touched."""
+def change_duress(
+    connection: sa.Connection, keys: PeriodKeys, person: str, change: dict[str, Any], now: float, talk: int
+) -> int:
+    """Change what is agreed beside the duress words given in this talk; a value of ``None`` goes. How many words that touched.
+
+    Those of an earlier talk stay as they are: whoever else holds the phone must not turn somebody's call for help to
+    themselves.
+    """
     touched = 0
     rows = connection.execute(sa.select(safe_words).where(safe_words.c.owner.in_(_owners(keys, person, now)))).all()
     for row in rows:
         key = keys.key(_USE, row.quarter)
         kept = _opened(key, row.record, row.mark)
-        if not kept.get("duress"):
+        if not kept.get("duress") or kept.get("talk") != talk:
             continue
         agreed = {name: value for name, value in {**(kept.get("agreed") or {}), **change}.items() if value is not None}
         sealed = seal_under(_sealing(key), _padded({**kept, "agreed": agreed}), row.mark, keys.random_bytes)

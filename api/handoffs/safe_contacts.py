@@ -46,6 +46,8 @@ def agree(
 ) -> None:
     """The person agreed to be reached there; what was agreed before in this talk goes. The caller holds the ticket's row.
 
+    It is written beside duress words given in this talk, never beside those of an earlier one.
+
     Args:
         number: in E.164; ``None`` is the number the person writes from.
 
@@ -62,14 +64,14 @@ def agree(
     else:
         raise NotANumber
     keep(connection, ticket.id, wire, addresses, now)
-    safewords.change_duress(connection, keys, ticket.person, {AGREED: wire}, now)
+    safewords.change_duress(connection, keys, ticket.person, {AGREED: wire}, now, ticket.generation)
     trail.append(connection, at=now, actor=staff, act="handoff.safe_contact", object_id=ticket.id)
 
 
 def take_back(connection: sa.Connection, ticket: Ticket, *, keys: PeriodKeys, staff: str, now: float) -> None:
-    """The person wants it no more: it goes here and from the record of their duress words."""
+    """The person wants it no more: it goes here and from the record of the duress words of this talk."""
     forget(connection, ticket.id)
-    safewords.change_duress(connection, keys, ticket.person, {AGREED: None}, now)
+    safewords.change_duress(connection, keys, ticket.person, {AGREED: None}, now, ticket.generation)
     trail.append(connection, at=now, actor=staff, act="handoff.no_safe_contact", object_id=ticket.id)
 
 

@@ -203,7 +203,8 @@ def build_console(deps: Deps) -> APIRouter:
         by_sms = ticket.channel == "sms"
         return page(
             "console_aids.html", words, ticket=ticket, known=known_of(ticket.reasons), channel=channel,
-            whole=min(BODY_LIMIT, room_for("ا", channel.segment_budget)) if by_sms else BODY_LIMIT,
+            # a pair that does not fit the end of a part moves on whole: a unit less for each end
+            whole=min(BODY_LIMIT, room_for("ا", channel.segment_budget) - channel.segment_budget + 1) if by_sms else BODY_LIMIT,
             replies=[(reply.code, words(reply.code) if in_words(reply.code) else reply.body.split("\n", 1)[0],
                       _blanks_in_words(reply, words)) for reply in aids.replies(ticket, now)],
             steps=[(heading, list(steps)) for heading, steps in groupby(aids.plan(ticket, now), lambda step: step.heading)],

@@ -4,7 +4,7 @@ import { call } from "./console-api.js";
 const BLANK = /\{[^{}\n]{1,24}\}/;
 const NUMBER = /(?:[+٠-٩۰-۹\d][ -]?){3,}/;
 const LINK = /https?:\/\/|\bwww\.|\bwa\.me\b/i;
-const UNSURE_LENGTH = 130; // until it is known what the channel takes, the server is asked from here on
+const UNSURE_LENGTH = 60; // until it is known what the channel takes, the server is asked from here on
 const WIDE = matchMedia("(min-width: 75rem)");
 
 export class Aids {

@@ -186,8 +186,8 @@ export class Talk {
         }
         if (!ok) this.onNotice(code);
         if (ok && state !== "failed" && state !== "refused") continue;
-        // Somebody joined in that instant: the words are not lost, to be sent again by whoever sees that.
-        if (code === "stale-epoch" && !this.over && !this.box.value) this.box.value = parts.slice(at).join(" ");
+        // Somebody joined in that instant, or it is more than the channel takes: the words are not lost, to be sent again by whoever sees that.
+        if (["stale-epoch", "invalid"].includes(code) && !this.over && !this.box.value) this.box.value = parts.slice(at).join(" ");
         // A text with a hole in it says something else: what comes after is not sent.
         for (const item of items.slice(at + 1)) {
           item.classList.add("failed");

@@ -231,3 +231,19 @@ async def test_a_record_with_a_contact_is_as_long_as_one_without(line: Line) -> 
     before = await line.deps.database.read(lambda c: c.execute(lengths).scalars().all())
     assert (await client.put(f"handoffs/{ticket.id}/safe-contact", json={"number": SISTER})).status_code == 204
     assert await line.deps.database.read(lambda c: c.execute(lengths).scalars().all()) == before
+
+
+async def test_whoever_else_holds_the_phone_turns_no_earlier_words_to_themselves(line: Line) -> None:
+    client, ticket = await in_a_talk(line, generation=7)
+    aids = line.deps.aids
+    assert aids is not None
+    earlier = await line.deps.database.write(lambda c: safewords.make(
+        c, aids.keys, "a" * 32, {"variant": "lev", safe_contacts.AGREED: SISTER}, line.clock(), safewords.words_alone, 6, duress=True
+    ))  # fmt: skip
+    path = f"handoffs/{ticket.id}/safe-contact"
+    assert (await client.put(path, json={"number": "+962791112223"})).status_code == 204
+    assert (await client.request("DELETE", path, json={})).status_code == 204
+    found = await line.deps.database.read(
+        lambda c: safewords.recognise_duress(c, aids.keys, "a" * 32, safewords.words_alone(earlier.words), line.clock())
+    )
+    assert found is not None and found[safe_contacts.AGREED] == SISTER
