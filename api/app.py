@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import os
 import random
@@ -26,6 +27,7 @@ from api.channels.twilio.client import TwilioClient
 from api.channels.twilio.erasure import Eraser
 from api.channels.twilio.verify import SignatureCheck
 from api.clock import Clock
+from api.clock_watch import ClockWatch
 from api.conversations.keys import PeriodKeys
 from api.conversations.sealing import Keyring
 from api.conversations.store import ConversationStore, StoreUnavailable, connect
@@ -40,10 +42,11 @@ from api.handoffs.desk_watch import DeskWatch
 from api.handoffs.marks import Marks
 from api.handoffs.outside import Exits, Outside
 from api.handoffs.relay import Relay
+from api.handoffs.typing_marks import TypingMarks
 from api.handoffs.watch import LadderWatch, LeaseWatch
 from api.inbound import Deps, Line
 from api.live import CounsellorOutbox
-from api.migrations import upgrade
+from api.migrations import upgrade_apart
 from api.observability import errors, logs, metrics
 from api.outbox import Outbox
 from api.scripts.current import Releases
@@ -73,6 +76,7 @@ class Gateway:
     watch: LeaseWatch
     climbing: LadderWatch
     standing_in: DeskWatch
+    comparing: ClockWatch
     outside: Outside
     staff: v1.Deps
 
@@ -100,6 +104,8 @@ def create() -> Starlette:
         raise SystemExit(f"hams: gateway: HAMS_DATABASE_URL: {why(error)}") from None
     made = application(gateway)
     gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # glibc: what reading the scripts took goes back to the machine
+        ctypes.CDLL(None).malloc_trim(0)
     gc.freeze()  # what lives as long as the process need not be walked again in the middle of somebody's turn
     return made
 
@@ -108,7 +114,7 @@ def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:
     """Build the parts. Randomness and time are handed in here and nowhere else."""
     clock = clock or Clock()
     database = Database(settings.database_url)
-    upgrade(database)
+    upgrade_apart(database, settings.database_url)
     keyring = Keyring(settings.secret_keys)
     keys = PeriodKeys(settings.var / "keys" / "periods", keyring, os.urandom)
     redis = connect(settings.redis_url or "")
@@ -120,17 +126,19 @@ def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:
     eraser = Eraser(database, provider, clock=clock, jitter=random.random)
     on_duty = OnDuty(database, BrowserKeys(redis, clock))
     relay = Relay(redis, on_duty.readers_of, on_duty.beside)
+    counsellors = CounsellorOutbox(
+        outbox, database, ReplyAddresses(keys), releases, clock, production=settings.production, keep=eraser.keep,
+    )
+    typing = TypingMarks(redis, keyring, database, clock, counsellors if settings.typing_on_phone else None)
     line = Line(
         Deps(
             store=store, database=database, keyring=keyring, keys=keys, engine=engine, outbox=outbox, relay=relay,
             releases=releases, eraser=eraser, clock=clock, country_default=settings.country_default,
             production=settings.production, queue_changed=lambda: queue.announce(redis),
+            typing=typing,
         )
     )
-    counsellors = CounsellorOutbox(
-        outbox, database, ReplyAddresses(keys), releases, clock, production=settings.production, keep=eraser.keep,
-    )
-    duties = Duties(store, database, keys, outbox, releases, clock, settings.production)
+    duties = Duties(store, database, keys, outbox, releases, clock, settings.production, relay)
     watch = LeaseWatch(database, counsellors.tell, lambda: queue.announce(redis), clock)
     exits = Exits(
         settings.alert_webhook, settings.alert_secret, settings.duty_phone, settings.twilio_sms_from, settings.heartbeat_url,
@@ -140,14 +148,15 @@ def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:
         database, outside, counsellors.tell, lambda: queue.announce(redis), clock, lambda: os.urandom(12).hex(), releases.desks,
     )
     standing_in = DeskWatch(database, releases.desks, lambda: queue.announce(redis), clock)
+    comparing = ClockWatch(database, clock)
     staff = v1.Deps(
         database=database, redis=redis, keyring=keyring, outbox=counsellors,
-        clock=clock, random_bytes=os.urandom, public_url=settings.public_url, demo=settings.demo, desks=releases.desks,
-        aids=Aids(releases, keys, settings.production), addresses=ReplyAddresses(keys),
+        clock=clock, sign_in_clock=clock.own, random_bytes=os.urandom, public_url=settings.public_url, demo=settings.demo, desks=releases.desks,
+        aids=Aids(releases, keys, settings.production), addresses=ReplyAddresses(keys), typing=typing,
     )
     return Gateway(
         settings, clock, database, store, redis, engine, provider, releases, eraser, line, duties, watch, climbing, standing_in,
-        outside, staff,
+        comparing, outside, staff,
     )
 
 
@@ -177,6 +186,8 @@ def application(gateway: Gateway) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        with contextlib.suppress(DatabaseUnavailable):  # before anybody is flagged by a wrong clock
+            await gateway.comparing.look()
         tasks = [asyncio.create_task(part.run()) for part in _loops(gateway)]
         scrape = await _metrics_socket(settings.run) if settings.production else None
         try:
@@ -199,9 +210,9 @@ def application(gateway: Gateway) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan)
 
 
-def _loops(gateway: Gateway) -> tuple[LeaseWatch | LadderWatch | DeskWatch | Duties | Eraser, ...]:
+def _loops(gateway: Gateway) -> tuple[LeaseWatch | LadderWatch | DeskWatch | ClockWatch | Duties | Eraser, ...]:
     """What runs beside the requests, each by itself: one that hangs or fails holds up no other."""
-    return gateway.watch, gateway.climbing, gateway.standing_in, gateway.duties, gateway.eraser
+    return gateway.watch, gateway.climbing, gateway.standing_in, gateway.comparing, gateway.duties, gateway.eraser
 
 
 async def _alive(_request: Request) -> Response:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
+from redis.exceptions import RedisError
 
 from api.channels.address import country_of, parse_address
 from api.channels.twilio import erasure
@@ -19,9 +20,10 @@ from api.conversations import optouts, owed, safewords, tombstones
 from api.conversations.keys import PeriodKeys
 from api.conversations.store import ConversationStore, StoreUnavailable
 from api.database import Database, DatabaseUnavailable
-from api.handoffs import blocks, repeats
+from api.handoffs import blocks, repeats, retention, safe_contacts
 from api.handoffs.addresses import ReplyAddresses
-from api.handoffs.tickets import mark_left, open_people, waiting_by_band
+from api.handoffs.relay import Relay
+from api.handoffs.tickets import mark_left, open_people, open_ticket_of, waiting_by_band
 from api.observability.errors import report
 from api.observability.logs import warn
 from api.observability.metrics import ERASURE_OLDEST, OPEN_TICKETS
@@ -31,6 +33,8 @@ from api.scripts.render import Audience, render
 from safety.message_text import MessageText
 
 REST_S = 2.0
+_RARELY = 300
+"""Rounds between two looks for tickets whose term is over: ten minutes."""
 _LOOK_AGAIN = 10
 """Rounds between two looks for people who have left though nobody wrote it down: after a crash between the two."""
 _NOT_NOW = frozenset({"slow_down", "unreachable"})
@@ -47,12 +51,14 @@ class Duties:
     releases: Releases
     clock: Callable[[], float]
     production: bool
+    relay: Relay
 
     async def run(self) -> None:
         """Look after everything, for ever; ends by cancellation."""
         often = (self.make_exits_good, self.purge_silence, self.say_what_is_owed, self.renew_addresses, self.measure)
         for round_ in itertools.count():
-            for duty in often if round_ % _LOOK_AGAIN else (self.end_what_was_left, *often):
+            rare = () if round_ % _RARELY else (self.end_terms,)
+            for duty in (*rare, *often) if round_ % _LOOK_AGAIN else (self.end_what_was_left, *rare, *often):
                 try:
                     await duty()
                 except (StoreUnavailable, DatabaseUnavailable) as away:
@@ -82,7 +88,7 @@ class Duties:
         await self.store.purge_idle()
 
     async def say_what_is_owed(self) -> None:
-        """After a crash: "please write again", neutral, unless the person left since."""
+        """After a crash: "please write again", neutral, unless the person left since or has a counsellor."""
         now = self.clock()
         for answer in await self.database.read(lambda c: owed.overdue(c, self.keys, now)):
             try:
@@ -94,10 +100,16 @@ class Duties:
                 warn("owed_answer_failed", error=type(failure).__name__)
         await self.database.write(lambda c: self._purge(c, now))
 
+    async def end_terms(self) -> None:
+        """Tickets that ended thirty days ago become counts (threats.md, "How long anything is kept")."""
+        while await self.database.write(lambda c: retention.purge(c, self.clock())):
+            pass
+
     async def renew_addresses(self) -> None:
         """Seal open tickets' addresses under the key of the day; then destroy the keys of days and quarters gone by."""
         now, addresses = self.clock(), ReplyAddresses(self.keys)
         await self.database.write(lambda c: addresses.renew(c, now))
+        await self.database.write(lambda c: safe_contacts.renew(c, addresses, now))
         addresses.destroy_old(now)
         repeats.destroy_old(self.keys, now)
 
@@ -117,6 +129,14 @@ class Duties:
             return
         # struck first: of two nodes that see it one says it, and a second crash costs a reply, never doubles one
         if not await self.database.write(lambda c: owed.take(c, answer.sid_mark)):
+            return
+        ticket = await self.database.read(lambda c: open_ticket_of(c, answer.person, answer.channel))
+        if ticket is not None and ticket.state == "claimed":
+            # The program does not come between the two: the counsellor is told that something was lost, and asks.
+            try:
+                await self.relay.note_lost(ticket.id)
+            except RedisError:
+                await self.database.write(lambda c: owed.owe(c, self.keys, answer, answer.since))
             return
         address = parse_address(answer.address)
         audience = Audience(

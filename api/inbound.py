@@ -37,7 +37,7 @@ from api.conversations.tombstones import defer_wipe
 from api.database import Database, DatabaseUnavailable
 from api.degraded import answer_without_engine
 from api.engine import EngineClient, EngineUnavailable, Reply, Turn, Understood
-from api.handoffs import claims, wrapup
+from api.handoffs import claims, safe_contacts, wrapup
 from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.relay import Relay
 from api.handoffs.repeats import repeat_key
@@ -52,6 +52,7 @@ from api.handoffs.tickets import (
     open_handoff,
     open_ticket_of,
 )
+from api.handoffs.typing_marks import TypingMarks
 from api.observability import metrics
 from api.observability.errors import report
 from api.observability.logs import warn
@@ -106,6 +107,7 @@ class Deps:
     production: bool
     new_id: Callable[[], str] = field(default=lambda: uuid.uuid4().hex)
     queue_changed: Callable[[], Awaitable[None]] | None = None
+    typing: TypingMarks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +300,9 @@ class Line:
             lane="children" if agreed.get("lane") == "children" else "", reasons=("duress",),
         )
         ticket = open_handoff(connection, command, new_id=self._d.new_id(), now=now)
+        if isinstance(contact := agreed.get(safe_contacts.AGREED), str):
+            with contextlib.suppress(OSError, CannotOpen):  # it rings all the same
+                safe_contacts.keep(connection, ticket.id, contact, self._addresses, now)
         safewords.renew(connection, self._d.keys, who.person, words, now)
         return (ticket.id,)
 
@@ -308,6 +313,8 @@ class Line:
                 await self._d.relay.person_left(ticket.id)
             except RedisError:
                 warn("relay_forget_failed")  # the words lapse in ten minutes, sealed
+            if self._d.typing is not None:
+                await self._d.typing.forget(ticket.id)
         if ended:
             await self._queue_changed()
 
@@ -590,6 +597,8 @@ class Line:
         first message. True as well where there is nobody or nothing to pass on; false where no browser on duty could open
         them."""
         await self._try_write(lambda c: note_inbound(c, ticket.id, self._d.clock()))
+        if self._d.typing is not None:
+            await self._d.typing.heard(ticket, message.sid)
         if ticket.state != "claimed" or not message.body:
             return True
         try:

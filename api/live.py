@@ -112,6 +112,10 @@ class CounsellorOutbox:
             self._keep([erasure.Copy(sent.sid)])
         return SendState.SENT
 
+    async def typing(self, ticket: Ticket, sid: str) -> bool:
+        """Show on the phone that somebody is writing, in answer to the person's message ``sid``; whether it went out."""
+        return await self._outbox.typing(sid, ticket.person, ticket.generation, functools.partial(self._unchanged, ticket))
+
     async def _unchanged(self, ticket: Ticket) -> bool:
         now = await self._database.read(lambda c: find(c, ticket.id))
         return now is not None and now.epoch == ticket.epoch and now.state == ticket.state

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from api.channels.address import Address, Channel
 from api.channels.twilio.client import ProviderRefused, TwilioClient, Withdrawn
 from api.conversations.store import ConversationStore, StoreUnavailable
+from api.database import DatabaseUnavailable
 from api.observability.logs import warn
 from api.observability.metrics import SENT
 from safety.message_text import MessageText
@@ -61,10 +62,7 @@ class Outbox:
         async def may_go() -> bool:
             if still is not None and not await still():
                 return False
-            try:
-                return await self._store.may_send(person, generation)
-            except StoreUnavailable:
-                return in_hand and self._store.tombstones.floor(person, self._clock()) <= generation
+            return await self._still_here(person, generation, in_hand)
 
         channel: Channel = to.channel
         try:
@@ -81,3 +79,27 @@ class Outbox:
             return Dispatch("unsure" if refused.maybe_done else "refused", reason=str(refused.reason))
         SENT.labels(channel, "sent").inc()
         return Dispatch("sent", sid=sent.sid)
+
+    async def typing(self, sid: str, person: str, generation: int, still: Callable[[], Awaitable[bool]]) -> bool:
+        """Show on a phone that somebody is writing, in answer to the person's message ``sid``; whether it went out.
+
+        A mark that fails is not tried again and harms nobody. Asked last, as for every send: ``still``, the tombstone.
+        """
+
+        async def may_go() -> bool:
+            return await still() and await self._still_here(person, generation, False)
+
+        try:
+            await self._provider.typing(sid, may_go)
+        except (Withdrawn, DatabaseUnavailable):
+            return False
+        except ProviderRefused as refused:
+            warn("typing_refused", code=str(refused.code), name=str(refused.reason))
+            return False
+        return True
+
+    async def _still_here(self, person: str, generation: int, in_hand: bool) -> bool:
+        try:
+            return await self._store.may_send(person, generation)
+        except StoreUnavailable:
+            return in_hand and self._store.tombstones.floor(person, self._clock()) <= generation

@@ -50,6 +50,7 @@ _OURS = {
     "HAMS_ALERT_SECRET": "what those reports are signed with",
     "HAMS_DUTY_PHONE": "the telephone of whoever is on duty when nobody answers",
     "HAMS_HEARTBEAT_URL": "asked every minute while the ladder is looked after: a dead-man's check",
+    "HAMS_TYPING_ON_PHONE": "on or off: whether WhatsApp shows that a counsellor is writing",
 }
 _THEIRS = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_WHATSAPP_FROM", "TWILIO_SMS_FROM", "SENTRY_DSN")
 _STRANGERS = frozenset({
@@ -139,6 +140,7 @@ class Settings:
     duty_phone: Senders
     """Numbers like our own: one, or one a country."""
     heartbeat_url: str | None = field(repr=False)
+    typing_on_phone: bool = False
 
     @property
     def demo(self) -> bool:
@@ -178,6 +180,7 @@ class Settings:
             "HAMS_ALERT_SECRET": self.alert_secret or "",
             "HAMS_DUTY_PHONE": str(self.duty_phone),
             "HAMS_HEARTBEAT_URL": self.heartbeat_url or "",
+            "HAMS_TYPING_ON_PHONE": "on" if self.typing_on_phone else "off",
         }
         return {name: value for name, value in values.items() if value}
 
@@ -236,6 +239,7 @@ def load_settings(
         alert_secret=_alert_secret(given),
         duty_phone=_duty_phone(given, sms),
         heartbeat_url=_called_url("HAMS_HEARTBEAT_URL", given),
+        typing_on_phone=_switch("HAMS_TYPING_ON_PHONE", given, mode is Mode.DEMO),
     )
 
 
@@ -532,6 +536,13 @@ def _called_url(name: str, given: Mapping[str, str]) -> str | None:
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise SettingsError(name, "must be https for a server that is not on this machine")
     return value
+
+
+def _switch(name: str, given: Mapping[str, str], default: bool) -> bool:
+    value = given.get(name, "on" if default else "off").lower()
+    if value not in ("on", "off"):
+        raise SettingsError(name, "must be on or off")
+    return value == "on"
 
 
 def _alert_secret(given: Mapping[str, str]) -> str | None:

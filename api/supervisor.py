@@ -40,6 +40,8 @@ _PULSE = 5.0
 """Seconds between two questions whether a part that is ready still answers, and so what it has for each."""
 _SILENCES = 3
 """Questions in a row without an answer after which a part hangs: a long turn is well below one of them."""
+LARGEST_FRAME = 65_536
+"""Bytes of one message on a console's socket, unpacked; beyond it the socket is closed before anything is kept of it."""
 PING_S = 8
 """Between two pings of a console's socket, and how long its answer may take (``handoffs/leases.py`` counts on it)."""
 
@@ -414,10 +416,11 @@ def product(settings: Settings, model: Path, listener: socket.socket, environ: M
             (
                 sys.executable, "-m", "uvicorn", "api.app:create", "--factory", "--fd", str(listener.fileno()),
                 "--no-access-log", "--log-level", "warning", "--no-server-header", "--no-proxy-headers",
-                "--timeout-graceful-shutdown", "5", "--ws-max-size", "65536",
+                "--timeout-graceful-shutdown", "5", "--ws-max-size", str(LARGEST_FRAME),
                 "--ws-ping-interval", str(PING_S), "--ws-ping-timeout", str(PING_S),
             ),
-            {**plain, **settings.as_environment(), "HOME": str(home)},
+            # its threads wait for stores most of the time: an arena for each would only hold memory
+            {**plain, **settings.as_environment(), "HOME": str(home), "MALLOC_ARENA_MAX": "2"},
             lambda: answers((host, settings.port), "/readyz"),
             passes=(listener.fileno(),),
             needs=parts[0].name if parts[0].name == "Redis" else "",

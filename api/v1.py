@@ -43,6 +43,7 @@ from api.handoffs.tickets import (
     take_back_answered,
     take_back_introduced,
 )
+from api.handoffs.typing_marks import TypingMarks
 from api.problems import Problem
 from api.scripts.desks import Desks
 from api.scripts.segments import utf16_units
@@ -89,6 +90,8 @@ class Deps:
         look_seconds: how often consoles look by themselves, for what a lost notice would hide.
         aids: replies, numbers and plan for counsellors; without a release there are none.
         desks: those of the live release.
+        typing: passes on that somebody is writing; without, on no phone.
+        sign_in_clock: this machine's own, for one-time codes; ``clock`` if not given.
     """
 
     database: Database
@@ -105,23 +108,26 @@ class Deps:
     aids: Aids | None = None
     desks: Callable[[], Desks] = dict
     addresses: ReplyAddresses | None = None
+    sign_in_clock: Callable[[], float] | None = None
+    typing: TypingMarks | None = None
 
 
 class Credentials(BaseModel):
-    """Who signs in. Arabic-Indic digits are as good as Western ones in the code."""
+    """Who signs in. Arabic-Indic digits are as good as Western ones in the code; after a recovery there is none yet."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
     username: str = Field(max_length=64)
     password: SecretStr = Field(max_length=1024)
-    totp: SecretStr = Field(max_length=16)
+    totp: SecretStr = Field(default=SecretStr(""), max_length=16)
 
 
 class NewPassword(BaseModel):
-    """A change of one's own password."""
+    """A change of one's own password; after a recovery with a code of the new authenticator."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
     password: SecretStr = Field(max_length=1024)
     new_password: SecretStr = Field(max_length=256)
+    totp: SecretStr = Field(default=SecretStr(""), max_length=16)
 
 
 class Transfer(Hands):
@@ -193,6 +199,7 @@ class Handoff(BaseModel):
     climbed: int
     again: bool
     left_chat: bool
+    safe_contact: bool
     wish: bool
     call_wish: bool
     outcome: str | None
@@ -203,9 +210,10 @@ class Handoff(BaseModel):
 
 
 class Handoffs(BaseModel):
-    """The queue, most urgent first."""
+    """The queue, most urgent first. ``more`` is there where not everybody is shown: who waits beyond, by priority."""
 
     handoffs: list[Handoff]
+    more: dict[str, int] = {}
 
 
 class Sent(BaseModel):
@@ -333,8 +341,11 @@ def build_v1(deps: Deps) -> FastAPI:
     sessions = sessions_of(deps)
     on_duty, marks = OnDuty(deps.database, BrowserKeys(deps.redis, deps.clock)), Marks(deps.redis, deps.keyring)
     relay = Relay(deps.redis, on_duty.readers_of, on_duty.beside, deps.random_bytes)
-    hub = Hub(deps.database, deps.redis, relay, on_duty, deps.outbox, deps.clock, look_seconds=deps.look_seconds)
-    sign_in = SignIn(deps.database, deps.redis, deps.keyring, deps.passwords, clock=deps.clock)
+    typing = deps.typing or TypingMarks(deps.redis, deps.keyring, deps.database, deps.clock)
+    hub = Hub(
+        deps.database, deps.redis, relay, on_duty, deps.outbox, deps.clock, look_seconds=deps.look_seconds, typing=typing
+    )
+    sign_in = SignIn(deps.database, deps.redis, deps.keyring, deps.passwords, clock=deps.clock, code_clock=deps.sign_in_clock)
     devices = Devices(deps.keyring, clock=deps.clock, random_bytes=deps.random_bytes, secure=sessions.secure)
     notes = Notes(deps.database, relay, on_duty, seen)
     app.state.hub, app.state.relay, app.state.on_duty = hub, relay, on_duty
@@ -444,15 +455,18 @@ def build_v1(deps: Deps) -> FastAPI:
         if session is None:
             raise Problem("signed-out")
         changed = await sign_in.change(
-            member, body.password.get_secret_value(), body.new_password.get_secret_value(), session=session.key
+            member, body.password.get_secret_value(), body.new_password.get_secret_value(), session=session.key,
+            totp=body.totp.get_secret_value(),
         )
         await sessions.end(request.cookies.get(sessions.cookie))
         return await open_session(response, changed, session)
 
-    @app.get("/handoffs", response_model=Handoffs, summary="The queue, most urgent first", tags=["handoffs"])
+    @app.get(
+        "/handoffs", response_model=Handoffs, response_model_exclude_unset=True, summary="The queue, most urgent first",
+        tags=["handoffs"],
+    )
     async def get_handoffs(member: Staff = Depends(talker)) -> dict[str, Any]:
-        rows = await deps.database.read(lambda connection: queue.waiting(connection, member.scope))
-        return {"handoffs": [queue.card(row) for row in rows]}
+        return queue.cards(*await deps.database.read(lambda connection: queue.board(connection, member.scope)))
 
     @app.get("/handoffs/{ticket_id}", response_model=Handoff, summary="One person", tags=["handoffs"])
     async def get_handoff(ticket_id: str, member: Staff = Depends(talker)) -> dict[str, Any]:
@@ -527,6 +541,9 @@ def build_v1(deps: Deps) -> FastAPI:
             ticket = claims.owned(connection, ticket_id, staff=member.id, epoch=body.epoch)
             if ticket.state != "claimed":
                 raise NoSuchStep(ticket.state, "message")
+            # by SMS far less than the provider's limit; whoever writes has seen the split (messages/preview), or must
+            if deps.aids is not None and not deps.aids.is_one_message(ticket, text.reveal()):
+                raise Problem("invalid", pointer="/text", detail="is longer than one message of this channel")
             return ticket, presence.anybody(connection, ticket_id)
 
         ticket, readers = await deps.database.read(ask)
@@ -584,6 +601,7 @@ def build_v1(deps: Deps) -> FastAPI:
 
         closed = await act(ticket_id, member, end, tell, ask=ending.ask)
         await relay.forget(ticket_id)
+        await typing.forget(ticket_id)
         return closed
 
     v1_hands.add_routes(app, talker, act, Handoff, notes)

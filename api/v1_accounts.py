@@ -21,7 +21,7 @@ from api.handoffs.live import Hub
 from api.handoffs.tickets import Ticket
 from api.problems import Problem
 from api.staff import recovery
-from api.staff.accounts import Staff, end_sessions, new_secrets
+from api.staff.accounts import Staff, authenticator_of, end_sessions, new_secrets
 from api.staff.passkeys import (
     NoSuchPasskey,
     Passkey,
@@ -194,8 +194,13 @@ class NewSignIn(BaseModel):
 
     username: str
     password: str
-    otpauth: str
     expires_at: str
+
+
+class Authenticator(BaseModel):
+    """What an authenticator app reads: shown to the owner of a recovered account, on their own screen."""
+
+    otpauth: str
 
 
 def add_account_routes(app: FastAPI, door: Entrance) -> None:
@@ -280,6 +285,15 @@ def add_account_routes(app: FastAPI, door: Entrance) -> None:
         response.delete_cookie(sessions.cookie, path="/", httponly=True, samesite="strict", secure=sessions.secure)
         response.headers["Clear-Site-Data"] = '"cache", "storage"'
 
+    # ---- a new authenticator, after a recovery
+
+    @app.post("/session/authenticator", summary="See the secret of one's new authenticator, after a recovery", tags=["session"])
+    async def post_authenticator(member: Staff = Depends(door.arrived)) -> Authenticator:
+        uri = await deps.database.read(lambda connection: authenticator_of(connection, deps.keyring, member))
+        if uri is None:
+            raise Problem("not-possible")
+        return Authenticator(otpauth=uri)
+
     # ---- one's own passkeys
 
     @app.get("/session/passkeys", summary="One's own passkeys", tags=["session"])
@@ -349,10 +363,7 @@ def add_account_routes(app: FastAPI, door: Entrance) -> None:
         name = await deps.database.write(lambda connection: recovery.confirm_recovery(
             connection, staff_id, by=member.id, secrets=made, password_hash=hashed, keyring=deps.keyring, now=now
         ))  # fmt: skip
-        return NewSignIn(
-            username=name, password=made.password, otpauth=made.otpauth_uri(name),
-            expires_at=_when(now + recovery.EXPIRES_SECONDS),
-        )
+        return NewSignIn(username=name, password=made.password, expires_at=_when(now + recovery.EXPIRES_SECONDS))
 
     @app.post("/staff/{username}/deactivate", status_code=204, summary="Put an account out of service", tags=["staff"])
     async def post_deactivate(username: str, request: Request, member: Staff = Depends(admin)) -> None:
@@ -376,10 +387,10 @@ def add_account_routes(app: FastAPI, door: Entrance) -> None:
         await fresh(request)
         if deps.addresses is None:
             raise contacts.ContactGone
-        ticket = await deps.database.write(lambda connection: contacts.note_opening(
+        sealed = await deps.database.write(lambda connection: contacts.note_opening(
             connection, ticket_id, staff=member.id, reason=body.reason, epoch=body.epoch, now=deps.clock()
         ))  # fmt: skip
-        contact = contacts.unseal(ticket, deps.addresses)
+        contact = contacts.unseal(sealed, deps.addresses)
         return ContactBody(channel=contact.channel, number=contact.number)
 
 

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from api.audit import trail
 from api.conversations import safewords
 from api.database import Database
-from api.handoffs import claims, plan
+from api.handoffs import claims, plan, safe_contacts
+from api.handoffs.addresses import ReplyAddresses
 from api.handoffs.aids import EMERGENCY, LONGEST_TEXT, MOST_PARTS, NUMBERS, Aids
 from api.handoffs.tickets import NoSuchStep, Ticket, find
 from api.problems import Problem
@@ -99,6 +100,21 @@ class WordsWanted(BaseModel):
     epoch: int | None = Field(default=None, ge=0, lt=2**53)
 
 
+class SafeContact(BaseModel):
+    """A number the person agreed to be reached at; without one, the number they write from."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+    number: SecretStr | None = Field(default=None, max_length=20)
+    epoch: int | None = Field(default=None, ge=0, lt=2**53)
+
+
+class Epoch(BaseModel):
+    """The epoch the caller saw."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+    epoch: int | None = Field(default=None, ge=0, lt=2**53)
+
+
 class WordsMade(BaseModel):
     """Two words and the text that gives them, to be sent by the counsellor. Told here once, kept nowhere in the open."""
 
@@ -124,6 +140,33 @@ def add_aids(
         if ticket.state != "claimed":
             raise NoSuchStep(ticket.state, "aid")
         return ticket
+
+    addresses = ReplyAddresses(aids.keys)
+
+    @app.put("/handoffs/{ticket_id}/safe-contact", status_code=204, summary="A safe contact was agreed", tags=["aids"])
+    async def put_contact(ticket_id: str, body: SafeContact, member: Staff = Depends(talker)) -> None:
+        number = None if body.number is None else body.number.get_secret_value()
+
+        def agree(connection: sa.Connection) -> None:
+            find(connection, ticket_id, lock=True)  # or it could outlive the talk that ends at this moment
+            ticket = theirs(connection, ticket_id, member, body.epoch)
+            safe_contacts.agree(
+                connection, ticket, number, addresses=addresses, keys=aids.keys, staff=member.id, now=clock()
+            )
+
+        try:
+            await database.write(agree)
+        except safe_contacts.NotANumber:
+            raise Problem("invalid", pointer="/number", detail="is no number with its country's prefix") from None
+
+    @app.delete("/handoffs/{ticket_id}/safe-contact", status_code=204, summary="A safe contact is wanted no more", tags=["aids"])
+    async def delete_contact(ticket_id: str, body: Epoch | None = None, member: Staff = Depends(talker)) -> None:
+        def take_back(connection: sa.Connection) -> None:
+            find(connection, ticket_id, lock=True)
+            ticket = theirs(connection, ticket_id, member, body.epoch if body else None)
+            safe_contacts.take_back(connection, ticket, keys=aids.keys, staff=member.id, now=clock())
+
+        await database.write(take_back)
 
     @app.get("/handoffs/{ticket_id}/replies", summary="Canned replies in the person's words", tags=["aids"])
     async def get_replies(ticket_id: str, member: Staff = Depends(talker)) -> Replies:
@@ -177,6 +220,9 @@ def add_aids(
         def set_up(connection: sa.Connection) -> tuple[Ticket, str]:
             ticket = theirs(connection, ticket_id, member, body.epoch)
             agreed = {"variant": ticket.variant, "place": ticket.place, "lane": ticket.lane}
+            contact = safe_contacts.opened(connection, ticket_id, addresses) if duress else None
+            if contact is not None:
+                agreed[safe_contacts.AGREED] = contact
             made = safewords.make(
                 connection, aids.keys, ticket.person, agreed, now, safewords.words_alone, ticket.generation, duress=duress
             )

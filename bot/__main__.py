@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
 import gc
 import os
 import resource
@@ -33,6 +35,8 @@ def main() -> None:
     app = EngineApp(Engine(chosen.model))
     hush_structlog()
     gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # glibc: what reading the model took goes back to the machine
+        ctypes.CDLL(None).malloc_trim(0)
     gc.freeze()  # half a gigabyte of modules need not be walked again
     os.nice(5)  # where cores are few, an exit at the gateway must not wait for a turn's thinking
     uvicorn.run(

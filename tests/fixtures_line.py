@@ -124,6 +124,7 @@ class FakeProvider:
     """Takes messages the way ``TwilioClient.send`` does: the last check is asked before anything counts as sent."""
 
     sent: list[dict[str, Any]] = field(default_factory=list)
+    typing_of: list[str] = field(default_factory=list)
     before: Callable[[], Awaitable[None]] | None = None
     at_send: Callable[[], Awaitable[None]] | None = None
     refuse: ProviderRefused | None = None
@@ -145,6 +146,16 @@ class FakeProvider:
         self.sent.append({"to": to.wire, "from": sender, "body": body.reveal(), "validity": validity_s, "sid": sid,
                           "callback": status_callback})
         return Sent(sid, "queued")
+
+    async def typing(self, sid: str, last_check: Callable[[], Awaitable[bool]]) -> None:
+        """Show that somebody writes."""
+        if self.before is not None:
+            await self.before()
+        if not await last_check():
+            raise Withdrawn
+        if self.refuse is not None:
+            raise self.refuse
+        self.typing_of.append(sid)
 
     @property
     def bodies(self) -> list[str]:

@@ -72,12 +72,23 @@ class SimulatedPhones:
         Raises:
             StandInUnreachable: it is not there.
         """
-        path = f"/standin/phones/{quote(number, safe='')}?after={after}&wait={wait_s}"
+        return (await self.screen(number, after, wait_s, float("inf")))[0]
+
+    async def screen(self, number: str, after: int, wait_s: float, typing: float) -> tuple[list[Received], float]:
+        """What came to a phone, and until when it shows that somebody is writing (0: it does not).
+
+        Args:
+            typing: until when the phone shows that already: it waits for something later than this.
+
+        Raises:
+            StandInUnreachable: it is not there.
+        """
+        path = f"/standin/phones/{quote(number, safe='')}?after={after}&wait={wait_s}&typing={typing}"
         answer = await self._ask("GET", path)
         return [
             Received(seen["number"], seen["channel"], seen["sender"], MessageText(seen["body"]), seen["at"])
             for seen in answer["messages"]
-        ]
+        ], float(answer.get("typing") or 0.0)
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -142,6 +142,28 @@ def renew(connection: sa.Connection, keys: PeriodKeys, person: str, folded: str,
     return True
 
 
+def change_duress(
+    connection: sa.Connection, keys: PeriodKeys, person: str, change: dict[str, Any], now: float, talk: int
+) -> int:
+    """Change what is agreed beside the duress words given in this talk; a value of ``None`` goes. How many words that touched.
+
+    Those of an earlier talk stay as they are: whoever else holds the phone must not turn somebody's call for help to
+    themselves.
+    """
+    touched = 0
+    rows = connection.execute(sa.select(safe_words).where(safe_words.c.owner.in_(_owners(keys, person, now)))).all()
+    for row in rows:
+        key = keys.key(_USE, row.quarter)
+        kept = _opened(key, row.record, row.mark)
+        if not kept.get("duress") or kept.get("talk") != talk:
+            continue
+        agreed = {name: value for name, value in {**(kept.get("agreed") or {}), **change}.items() if value is not None}
+        sealed = seal_under(_sealing(key), _padded({**kept, "agreed": agreed}), row.mark, keys.random_bytes)
+        connection.execute(sa.update(safe_words).where(safe_words.c.mark == row.mark).values(record=sealed))
+        touched += 1
+    return touched
+
+
 def forget(connection: sa.Connection, keys: PeriodKeys, person: str, now: float) -> None:
     """This number has no safe word any more."""
     connection.execute(sa.delete(safe_words).where(safe_words.c.owner.in_(_owners(keys, person, now))))

@@ -20,7 +20,7 @@ from api.scripts.current import Releases
 from api.scripts.numbers import Variant
 from api.scripts.release import Release
 from api.scripts.render import Audience, merge, render_with_codes
-from api.scripts.segments import BODY_LIMIT, count_segments, room_for
+from api.scripts.segments import BODY_LIMIT, count_segments, room_for, utf16_units
 from api.scripts.texts import COUNSELLOR_PREFIX
 from api.scripts.words import find_phone_numbers
 
@@ -112,6 +112,12 @@ class Aids:
     def parts(self, ticket: Ticket, text: str) -> tuple[str, ...]:
         """The messages a text goes out as."""
         return split_for(text, ticket.channel, self.channel(ticket).segment_budget)
+
+    def is_one_message(self, ticket: Ticket, text: str) -> bool:
+        """Whether the channel takes a text as it stands, in the parts channels.yml wants."""
+        if ticket.channel != "sms":
+            return utf16_units(text) <= BODY_LIMIT
+        return utf16_units(text) <= BODY_LIMIT and count_segments(text).parts <= self.channel(ticket).segment_budget
 
     def _reply(self, release: Release, name: str, ticket: Ticket, now: float) -> CannedReply:
         body = render_with_codes(release, name, {}, self._audience(ticket, now), show_missing=True).body

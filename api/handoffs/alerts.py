@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 
 from api.database import metadata
-from api.handoffs.tables import tickets
+from api.handoffs.tables import gravest_first, tickets
 from api.handoffs.tickets import Ticket, as_ticket
 
 Way = Literal["webhook", "sms", "call"]
@@ -65,11 +65,11 @@ def owe(connection: sa.Connection, ticket: Ticket, ways: Sequence[Way], ids: Ite
 
 
 def take(connection: sa.Connection, now: float, at_most: int = 20) -> tuple[Alert, ...]:
-    """The calls that are due, for this gateway to make; what is needless by now is struck."""
+    """The calls that are due, for this gateway to make, the gravest first; what is needless by now is struck."""
     rows = connection.execute(
         sa.select(alerts, tickets.c.owner, tickets.c.state.label("stands"))
         .join(tickets, tickets.c.id == alerts.c.ticket)
-        .where(alerts.c.state == "due", alerts.c.due_at <= now).order_by(alerts.c.due_at).limit(at_most)
+        .where(alerts.c.state == "due", alerts.c.due_at <= now).order_by(gravest_first(), alerts.c.due_at).limit(at_most)
     ).all()
     mine = []
     for row in rows:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 
@@ -16,24 +17,25 @@ class Snapshot:
     Args:
         number: counts up; two readings with one number are the same reading.
         cards: as JSON (``queue.card``), in the queue's order.
+        more: by priority, how many wait beyond them.
     """
 
-    __slots__ = ("_told", "cards", "number")
+    __slots__ = ("_told", "cards", "more", "number")
 
-    def __init__(self, number: int, cards: Iterable[Mapping[str, Any]]) -> None:
-        self.number = number
+    def __init__(self, number: int, cards: Iterable[Mapping[str, Any]], more: Mapping[str, int] = MappingProxyType({})) -> None:
+        self.number, self.more = number, dict(more)
         self.cards = {card["id"]: json.dumps(card, ensure_ascii=False) for card in cards}
         self._told: dict[int, str] = {}
 
     def stands_as(self, other: Snapshot) -> bool:
-        """Whether the same people stand in the same order with the same cards."""
-        return list(self.cards.items()) == list(other.cards.items())
+        """Whether the same people stand in the same order with the same cards, and as many wait beyond them."""
+        return self.more == other.more and list(self.cards.items()) == list(other.cards.items())
 
     def since(self, before: Snapshot | None) -> str:
         """The frame for a console that was last told of ``before`` (``None``: of nothing).
 
         ``handoffs`` holds whom it does not know and whose card reads differently now, ``gone`` who is no longer there. A
-        frame that carries neither says that only the order changed.
+        frame that carries neither says that only the order changed. ``more`` is there where not everybody is shown.
         """
         key = -1 if before is None else before.number
         told = self._told.get(key)
@@ -41,5 +43,6 @@ class Snapshot:
             known = {} if before is None else before.cards
             changed = ",".join(card for ticket, card in self.cards.items() if known.get(ticket) != card)
             gone = json.dumps([ticket for ticket in known if ticket not in self.cards])
-            told = self._told[key] = f'{{"type": "queue", "handoffs": [{changed}], "gone": {gone}}}'
+            more = f', "more": {json.dumps(self.more)}' if self.more else ""
+            told = self._told[key] = f'{{"type": "queue", "handoffs": [{changed}], "gone": {gone}{more}}}'
         return told

@@ -17,7 +17,7 @@ from api.audit import trail
 from api.handoffs import alerts
 from api.handoffs.alerts import Way
 from api.handoffs.desks import EVERYBODY, desk_to_call
-from api.handoffs.tables import tickets
+from api.handoffs.tables import gravest_first, tickets
 from api.handoffs.tickets import LADDER_SECONDS, Ticket, as_ticket
 from api.scripts.desks import Desks
 
@@ -47,11 +47,12 @@ _WAITING: Final = ("queued", "left")
 
 
 def due(connection: sa.Connection, now: float, at_most: int = 100) -> tuple[Ticket, ...]:
-    """Who has waited for the next rung, the longest overdue first."""
+    """Who has waited for the next rung: the gravest first, then the longest overdue. Ten thousand pranksters who are due
+    must not stand in front of one person in danger."""
     rows = connection.execute(
         sa.select(tickets)
         .where(tickets.c.state.in_(_WAITING), tickets.c.owner.is_(None), tickets.c.ladder_due <= now)
-        .order_by(tickets.c.ladder_due).limit(at_most)
+        .order_by(gravest_first(), tickets.c.ladder_due).limit(at_most)
     )
     return tuple(as_ticket(row) for row in rows)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,13 +22,15 @@ from redis.exceptions import RedisError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api.database import Database, DatabaseUnavailable
-from api.handoffs import hands, leases, marks, presence, queue
+from api.handoffs import hands, leases, marks, presence, queue, typing_marks
 from api.handoffs.browser_keys import OnDuty
 from api.handoffs.changes import Snapshot
 from api.handoffs.claims import NoSuchTicket, NotYours, StaleEpoch, owned
 from api.handoffs.envelopes import NotAKey, PublicKey, read_key, to_base64url
 from api.handoffs.relay import LEFT, SAID, WORDS, Outbox, Relay, SendState, Words, read_said
+from api.handoffs.seats import Seats
 from api.handoffs.tickets import Ticket
+from api.handoffs.typing_marks import TypingMarks
 from api.observability.errors import report
 from api.observability.logs import warn
 from api.staff.accounts import Staff
@@ -40,7 +43,7 @@ READERS_SECONDS = 3.0
 """How much longer words stay that the owner has acknowledged while somebody reads along, whose console may be slower."""
 
 MOST_SEATS = 10
-"""Sockets one session may hold."""
+"""Sockets one session may hold, over all gateways (seats.py)."""
 
 SIGNED_OUT, TOO_MANY = 4401, 4429
 _BAD_DATA, _BAD_FRAME, _TOO_BIG = 1003, 1008, 1009
@@ -55,6 +58,7 @@ class Seat:
     session: Session
     still_signed_in: Callable[[bool], Awaitable[bool]]
     key: PublicKey | None = None
+    name: str = field(default_factory=lambda: uuid.uuid4().hex)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     queue_changed: bool = True
     shown: Snapshot | None = None
@@ -63,6 +67,7 @@ class Seat:
     ring: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
     said: list[tuple[str, int, bytes]] = field(default_factory=list)
+    typing: set[str] = field(default_factory=set)
     marks: list[dict[str, str | int]] = field(default_factory=list)
     tick: bool = False
     ended: bool = False
@@ -75,12 +80,14 @@ class Hub:
         on_duty: whose browsers can open what.
         outbox: tells a person that words of theirs were not shown.
         clock: tells whether they are at the phone.
+        typing: passes on that a counsellor is writing.
     """
 
     def __init__(
         self, database: Database, redis: Redis, relay: Relay, on_duty: OnDuty, outbox: Outbox, clock: Callable[[], float], *,
-        look_seconds: float = LOOK_SECONDS,
+        look_seconds: float = LOOK_SECONDS, typing: TypingMarks | None = None,
     ) -> None:
+        self._typing = typing
         self._database, self._redis, self._relay = database, redis, relay
         self._on_duty, self._outbox, self._clock = on_duty, outbox, clock
         self._look_seconds = look_seconds
@@ -91,6 +98,7 @@ class Hub:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._renew_now = asyncio.Event()
         self._later: set[asyncio.Task[None]] = set()
+        self._places = Seats(redis, MOST_SEATS)
 
     async def serve(
         self, socket: WebSocket, staff: Staff, session: Session, still_signed_in: Callable[[bool], Awaitable[bool]]
@@ -100,6 +108,9 @@ class Hub:
             await socket.close(TOO_MANY)
             return
         seat = Seat(socket, staff, session, still_signed_in)
+        if not await self._places.take(session.key, seat.name):
+            await socket.close(TOO_MANY)
+            return
         self._seats.add(seat)
         self._start()
         self._renew_now.set()
@@ -118,6 +129,7 @@ class Hub:
         if seat.ended:
             with suppress(RedisError):  # else it is found out when somebody next asks which keys there are
                 await self._on_duty.keys.forget(session.key)
+        await self._places.leave(session.key, seat.name)
         if socket.application_state is WebSocketState.CONNECTED and socket.client_state is WebSocketState.CONNECTED:
             with suppress(RuntimeError, WebSocketDisconnect):
                 await socket.close(SIGNED_OUT if seat.ended else 1011)
@@ -147,7 +159,7 @@ class Hub:
         while True:
             with suppress(RedisError, OSError):
                 async with self._redis.pubsub() as heard:
-                    await heard.subscribe(queue.CHANGED, WORDS, LEFT, SAID, marks.CHANGED)
+                    await heard.subscribe(queue.CHANGED, WORDS, LEFT, SAID, marks.CHANGED, typing_marks.CHANGED)
                     self._changed()  # whatever was said before we listened
                     async for notice in heard.listen():
                         if notice["type"] == "message":
@@ -167,6 +179,7 @@ class Hub:
                     seat.ended = seat.ended or not await seat.still_signed_in(False)
                     if seat.key is not None:
                         await self._on_duty.keys.note_seen(seat.key.id)
+                await self._places.take(seat.session.key, seat.name)
                 seat.wake.set()
 
     async def _beat(self) -> None:
@@ -210,7 +223,7 @@ class Hub:
             return
         for seat in self._seats:
             if ticket_id in seat.watched:
-                (seat.ring if channel == WORDS else seat.left).add(ticket_id)
+                (seat.typing if channel == typing_marks.CHANGED else seat.ring if channel == WORDS else seat.left).add(ticket_id)
                 seat.wake.set()
 
     def _pass_on_mark(self, notice: str) -> None:
@@ -251,8 +264,8 @@ class Hub:
             if known is not None and known[0] == self._version:
                 return known[1]
             version = self._version
-            rows = await self._database.read(lambda connection: queue.waiting(connection, desks))
-            read = Snapshot(version, map(queue.card, rows))
+            rows, more = await self._database.read(lambda connection: queue.board(connection, desks))
+            read = Snapshot(version, map(queue.card, rows), more)
             if known is not None and read.stands_as(known[1]):
                 read = known[1]  # the same object: nobody has to be told anything
             self._snapshots[desks] = (version, read)
@@ -272,6 +285,8 @@ class Hub:
                 await self._show_words(seat, seat.ring.pop())
             while seat.said:
                 await self._show_said(seat, *seat.said.pop(0))
+            while seat.typing:
+                await self._show_typing(seat, seat.typing.pop())
             while seat.marks:
                 mark = seat.marks.pop(0)
                 if mark["handoff"] in seat.watched:
@@ -354,7 +369,7 @@ class Hub:
             report(failure)
             warn("courtesy_failed", error=type(failure).__name__)
 
-    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+    def _beside(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(work)
         self._later.add(task)
         task.add_done_callback(self._later.discard)
@@ -365,6 +380,13 @@ class Hub:
         if ticket is None or ticket.owner == seat.staff.id or ticket_id in seat.left:  # who wrote it has it on the screen
             return
         await _say(seat, {"type": "said", "handoff": ticket_id, "seq": seq, "sealed": to_base64url(letter)})
+
+    async def _show_typing(self, seat: Seat, ticket_id: str) -> None:
+        """That the owner is writing, for whoever reads along; the owner knows."""
+        epoch = seat.watched.get(ticket_id)
+        ticket = None if epoch is None else await self._read(seat, ticket_id, epoch)
+        if ticket is not None and ticket.owner != seat.staff.id and ticket_id not in seat.left:
+            await _say(seat, {"type": "typing", "handoff": ticket_id})
 
     async def _read(self, seat: Seat, ticket_id: str, epoch: int | None) -> Ticket | None:
         """The ticket, if this seat may read its talk; else the seat watches it no more and is told so."""
@@ -446,6 +468,11 @@ class Hub:
                 seat.wake.set()
         elif kind == "unwatch":
             self._unwatch(seat, ticket_id)
+        elif kind == "typing":
+            if self._typing is not None and ticket_id in seat.watched:
+                ticket = await self._typing.typed(ticket_id, staff=seat.staff.id, epoch=said["epoch"])
+                if ticket is not None:
+                    self._beside(self._typing.on_the_phone(ticket))
         elif kind == "ack":
             # Asked anew each time: words the next owner has not seen must not go because the last one acknowledges.
             epoch = seat.watched.get(ticket_id)
@@ -514,6 +541,8 @@ def _parse(text: str) -> dict[str, Any] | None:
     if kind in ("unwatch", "note_read"):
         return {"type": kind, "handoff": ticket_id}
     if kind == "watch" and (epoch is None or type(epoch) is int):
+        return {"type": kind, "handoff": ticket_id, "epoch": epoch}
+    if kind == "typing" and type(epoch) is int:
         return {"type": kind, "handoff": ticket_id, "epoch": epoch}
     if kind in ("ack", "unopened") and type(seq) is int and 0 < seq < 2**53:
         return {"type": kind, "handoff": ticket_id, "seq": seq}

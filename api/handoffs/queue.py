@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,9 +13,10 @@ import sqlalchemy as sa
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from api.handoffs import bands, blocks, leases, presence
+from api.handoffs import bands, blocks, leases, presence, retention
 from api.handoffs.bands import Lowering
 from api.handoffs.presence import Kind
+from api.handoffs.safe_contacts import safe_contacts
 from api.handoffs.tables import BANDS, OPEN_STATES, VISIBLE_STATES, tickets
 from api.handoffs.tickets import Ticket, as_ticket, priority
 from api.staff.tables import staff
@@ -35,6 +37,8 @@ class QueueRow:
     owner_name: str | None
     repeat: int
     blocked: str | None = None
+    safe_contact: bool = False
+    """A number was agreed at which they may be reached after an exit."""
     present: tuple[tuple[str, str, Kind], ...] = ()
     """Who reads along: id, name and in what way."""
     invited: tuple[str, str] | None = None
@@ -44,12 +48,45 @@ class QueueRow:
 
 
 def waiting(connection: sa.Connection, desks: frozenset[str], *, limit: int = MOST_CARDS) -> tuple[QueueRow, ...]:
-    """Everybody who is owned, and the most urgent of those who wait, for staff of these desks (none: all desks)."""
-    scope = sa.true() if not desks else sa.or_(tickets.c.desk.in_(["", *desks]), tickets.c.called_desk.in_(sorted(desks)))
-    query = _rows().where(tickets.c.state.in_(VISIBLE_STATES), scope).order_by(*_most_urgent_first())
-    owned = connection.execute(query.where(tickets.c.owner.is_not(None))).all()
-    unowned = connection.execute(query.where(tickets.c.owner.is_(None)).limit(limit)).all()
-    return _with_hands(connection, sorted((_as_row(row) for row in (*owned, *unowned)), key=_order))
+    """Everybody who is owned, and the most urgent of those who wait, for staff of these desks (none: all desks).
+
+    Of a flood only the index is walked (``ix_tickets_waiting`` holds all that the order needs); whole rows are read for
+    those who are shown. How many are not is told by :func:`unshown`.
+    """
+    owned = _rows().where(tickets.c.owner.is_not(None), tickets.c.state.in_(_MAY_BE_OWNED), _seen_by(desks))
+    first = connection.execute(
+        sa.select(tickets.c.id).where(*_unowned(desks)).order_by(*_most_urgent_first()).limit(limit)
+    ).scalars().all()
+    rows = [*connection.execute(owned), *(connection.execute(_rows().where(tickets.c.id.in_(first))) if first else ())]
+    return _with_hands(connection, sorted(map(_as_row, rows), key=_order))
+
+
+def board(connection: sa.Connection, desks: frozenset[str]) -> tuple[tuple[QueueRow, ...], dict[str, int]]:
+    """The people a console shows for these desks, and by priority how many wait beyond them (none: everybody is shown)."""
+    rows = waiting(connection, desks)
+    return rows, unshown(connection, desks, rows)
+
+
+def cards(rows: Sequence[QueueRow], more: Mapping[str, int]) -> dict[str, Any]:
+    """A board as JSON; ``more`` is there only where not everybody is shown."""
+    return {"handoffs": [card(row) for row in rows], **({"more": dict(more)} if more else {})}
+
+
+def unshown(connection: sa.Connection, desks: frozenset[str], shown: Sequence[QueueRow], limit: int = MOST_CARDS) -> dict[str, int]:
+    """How many wait beyond those who are shown, by priority; empty where everybody is.
+
+    Args:
+        shown: what :func:`waiting` gave for the same desks, in the same transaction.
+    """
+    there = Counter(row.ticket.priority for row in shown if row.ticket.owner is None)
+    if there.total() < limit:
+        return {}
+    every: Counter[str] = Counter()
+    kinds = (tickets.c.band, tickets.c.wish, tickets.c.call)
+    query = sa.select(*kinds, sa.func.count().label("n")).where(*_unowned(desks)).group_by(*kinds)
+    for row in connection.execute(query):
+        every[priority(row.band, row.wish or row.call)] += row.n
+    return dict(sorted((every - there).items()))
 
 
 def one(connection: sa.Connection, ticket_id: str) -> QueueRow | None:
@@ -71,7 +108,7 @@ def card(row: QueueRow) -> dict[str, Any]:
         "waiting_since": moment(ticket.created_at), "flagged_at": moment(ticket.flagged_at),
         "acknowledged_at": moment(ticket.acknowledged_at), "repeat": row.repeat, "climbed": ticket.ladder_step, "again": ticket.again,
         "not_now": ticket.not_now, "answered": ticket.talking, "left_chat": ticket.left_at is not None, "wish": ticket.wish, "call_wish": ticket.call,
-        "outcome": ticket.outcome, "blocked": row.blocked,
+        "outcome": ticket.outcome, "blocked": row.blocked, "safe_contact": row.safe_contact,
         "present": [{"name": name, "kind": kind} for _, name, kind in row.present],
         "invited": row.invited[1] if row.invited else None,
         "lowering": {
@@ -96,8 +133,9 @@ def counts(connection: sa.Connection) -> dict[str, Any]:
             sa.select(tickets.c.band, sa.func.count().label("n")).group_by(tickets.c.band)
         )
     }
+    past = retention.by_band(connection)
     for band in BANDS:
-        total = totals.get(band, 0)
+        total = totals.get(band, 0) + past.get(band, 0)
         by_band[band] = total if total == 0 or total >= 5 else None
     talking = connection.execute(
         sa.select(sa.func.count()).select_from(tickets).where(tickets.c.state == OPEN_STATES[1])
@@ -116,6 +154,8 @@ def moment(at: float | None) -> str | None:
     return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+_MAY_BE_OWNED = tuple(state for state in VISIBLE_STATES if state != "queued")  # by the table's own check
+_AGREED = sa.exists().where(safe_contacts.c.ticket == tickets.c.id).correlate(tickets)
 _BLOCKED = blocks.reason_of_ticket()
 
 
@@ -145,6 +185,16 @@ def _with_hands(connection: sa.Connection, rows: Sequence[QueueRow]) -> tuple[Qu
     )
 
 
+def _seen_by(desks: frozenset[str]) -> sa.ColumnElement[bool]:
+    if not desks:
+        return sa.true()
+    return sa.or_(tickets.c.desk.in_(["", *sorted(desks)]), tickets.c.called_desk.in_(sorted(desks)))
+
+
+def _unowned(desks: frozenset[str]) -> tuple[sa.ColumnElement[bool], ...]:
+    return tickets.c.state.in_(VISIBLE_STATES), tickets.c.owner.is_(None), _seen_by(desks)
+
+
 def _rows() -> sa.Select[Any]:
     earlier = tickets.alias("earlier")
     repeat = (
@@ -152,7 +202,7 @@ def _rows() -> sa.Select[Any]:
         .where(earlier.c.repeat_key == tickets.c.repeat_key, earlier.c.created_at < tickets.c.created_at)
         .correlate(tickets).scalar_subquery()
     )
-    return sa.select(tickets, staff.c.username.label("owner_name"), repeat.label("repeat"), _BLOCKED.label("blocked")).join(
+    return sa.select(tickets, staff.c.username.label("owner_name"), repeat.label("repeat"), _BLOCKED.label("blocked"), _AGREED.label("safe_contact")).join(
         staff, staff.c.id == tickets.c.owner, isouter=True
     )
 
@@ -173,4 +223,4 @@ def _order(row: QueueRow) -> tuple[str, bool, bool, float, str]:
 
 
 def _as_row(row: sa.Row[Any]) -> QueueRow:
-    return QueueRow(as_ticket(row), row.owner_name, row.repeat, row.blocked)
+    return QueueRow(as_ticket(row), row.owner_name, row.repeat, row.blocked, bool(row.safe_contact))

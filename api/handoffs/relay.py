@@ -385,6 +385,20 @@ class Relay:
         else:
             await self._redis.set(key, became.encode(), ex=_ONCE_SECONDS)
 
+    async def note_lost(self, ticket_id: str) -> None:
+        """Words of the person's were lost before they could be kept: their counsellor is told that there were some.
+
+        Raises:
+            RedisError: it could not be noted.
+        """
+        seq = int(await self._redis.incr(_in(ticket_id)))
+        await self._redis.expire(_in(ticket_id), _COUNTER_SECONDS)
+        await self._admit(
+            keys=[_index(ticket_id), _message(ticket_id, seq), _gone(ticket_id)], args=[seq, _INDEX_SECONDS, MOST_WAITING]
+        )
+        with suppress(RedisError):
+            await self._redis.publish(WORDS, ticket_id)
+
     async def next_out(self, ticket_id: str) -> int:
         """The number of the counsellor's next message in this talk."""
         seq = int(await self._redis.incr(_out(ticket_id)))

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api.audit import trail
-from api.handoffs import plan, presence
+from api.handoffs import plan, presence, safe_contacts
 from api.handoffs.tables import (
     BANDS,
     KNOWN_REASONS,
@@ -393,6 +393,8 @@ def move(
     if after in ("closed", "left", "withdrawn"):
         destroy_address(connection, ticket.id)
         plan.forget(connection, ticket.id)
+    if after in ("closed", "withdrawn"):  # after an exit it is what is left, until a counsellor has looked after it
+        safe_contacts.forget(connection, ticket.id)
     owner = values.get("owner", ticket.owner)
     presence.follow(
         connection, ticket.id, talk=after == "claimed", owner=owner, changed_hands=owner != ticket.owner,

@@ -13,6 +13,8 @@ import api.handoffs.bands
 import api.handoffs.blocks
 import api.handoffs.plan
 import api.handoffs.presence
+import api.handoffs.retention
+import api.handoffs.safe_contacts
 import api.handoffs.tables
 import api.handoffs.wrapup
 import api.staff.rotas

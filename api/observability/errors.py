@@ -8,9 +8,8 @@ local variable, no request, no breadcrumb, no user, no extra.
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
-
-import sentry_sdk
 
 _FRAME = ("filename", "module", "function", "lineno", "in_app")
 
@@ -44,6 +43,8 @@ def connect(dsn: str | None, environment: str, transport: Any = None) -> bool:
         raise RuntimeError("SENTRY_SPOTLIGHT: refused, it sends what people write to a local viewer")
     if not dsn:
         return False
+    import sentry_sdk  # three megabytes, for those who report
+
     sentry_sdk.init(
         dsn=dsn, environment=environment, transport=transport, default_integrations=False, auto_enabling_integrations=False,
         integrations=[], send_default_pii=False, include_local_variables=False, include_source_context=False,
@@ -56,7 +57,9 @@ def connect(dsn: str | None, environment: str, transport: Any = None) -> bool:
 
 def report(error: BaseException) -> None:
     """Hand an exception over; only its type and place leave."""
-    sentry_sdk.capture_exception(error)
+    sentry = sys.modules.get("sentry_sdk")
+    if sentry is not None:
+        sentry.capture_exception(error)
 
 
 def _exception(value: dict[str, Any]) -> dict[str, Any]:

@@ -94,6 +94,8 @@ class Credentials:
     totp_secret: bytes
     totp_last: int
     password_until: float | None = None
+    enrols: bool = False
+    """Recovered: the one-time password alone opens the door to choosing one's own, with a code of the new authenticator."""
 
     def __repr__(self) -> str:
         return "<Credentials>"
@@ -214,7 +216,7 @@ def credentials_of(connection: sa.Connection, username: str) -> Credentials | No
         _desks_of(connection, "")  # as much work as for a name that is there
         return None
     return Credentials(
-        _as_staff(connection, row), row.password_hash, row.totp_secret, row.totp_last, row.password_until
+        _as_staff(connection, row), row.password_hash, row.totp_secret, row.totp_last, row.password_until, row.enrols
     )
 
 
@@ -242,16 +244,37 @@ def use_up(connection: sa.Connection, staff_id: str, counter: int) -> bool:
     return done.rowcount == 1
 
 
-def change_password(connection: sa.Connection, member: Staff, new_hash: str, *, now: float) -> Staff | None:
-    """Store the new hash and end every other session of the account; ``None`` if somebody was faster."""
+def authenticator_of(connection: sa.Connection, keyring: Keyring, member: Staff) -> str | None:
+    """What a recovered account's owner puts into their app; ``None`` once it has been used, and for everybody else."""
+    row = connection.execute(
+        sa.select(staff.c.totp_secret)
+        .where(staff.c.id == member.id, staff.c.enrols, staff.c.credentials == member.credentials)
+    ).first()
+    if row is None:
+        return None
+    secret = keyring.open("totp", row.totp_secret, member.id.encode()).decode()
+    return NewSecrets("", secret).otpauth_uri(member.username)
+
+
+def change_password(
+    connection: sa.Connection, member: Staff, new_hash: str, *, now: float, enrolled: int | None = None
+) -> Staff | None:
+    """Store the new hash and end every other session of the account; ``None`` if somebody was faster.
+
+    Args:
+        enrolled: the time step of the code by which a recovered account's owner has shown their new authenticator.
+    """
+    values = {} if enrolled is None else {"enrols": False, "totp_last": enrolled}
     done = connection.execute(
         staff.update()
         .where(staff.c.id == member.id, staff.c.credentials == member.credentials)
-        .values(password_hash=new_hash, credentials=member.credentials + 1, password_until=None)
+        .values(password_hash=new_hash, credentials=member.credentials + 1, password_until=None, **values)
     )
     if done.rowcount != 1:
         return None
     trail.append(connection, at=now, actor=member.id, act="staff.password", object_id=member.id)
+    if enrolled is not None:
+        trail.append(connection, at=now, actor=member.id, act="staff.authenticator", object_id=member.id)
     return find_staff(connection, member.id)
 
 

@@ -16,28 +16,12 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
-import webauthn
 from redis.asyncio import Redis
-from webauthn.helpers import (
-    options_to_json_dict,
-    parse_attestation_object,
-    parse_authentication_credential_json,
-    parse_client_data_json,
-    parse_registration_credential_json,
-)
-from webauthn.helpers.structs import (
-    AttestationFormat,
-    AuthenticationCredential,
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    RegistrationCredential,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from api.audit import trail
 from api.conversations.sealing import CannotOpen, Keyring
@@ -45,6 +29,9 @@ from api.database import Database
 from api.staff.accounts import Staff, find_staff
 from api.staff.signin import Refused
 from api.staff.tables import PASSKEY_LABELS, passkeys, staff
+
+if TYPE_CHECKING:
+    from webauthn.helpers.structs import AuthenticationCredential, PublicKeyCredentialDescriptor, RegistrationCredential
 
 CHALLENGE_SECONDS = 120
 """How long somebody may take between the button and the finger."""
@@ -57,9 +44,17 @@ _RP_NAME = "Hams"
 _SEED = "passkey:seed"
 _NONCE, _TIME, _MAC = 16, 8, 32
 # A browser asked for no attestation sends none, or the authenticator's own (level 2, 5.4.7): the rest is not parsed.
-_ATTESTATIONS = frozenset({AttestationFormat.NONE, AttestationFormat.PACKED})
+_ATTESTATIONS = frozenset({"none", "packed"})
 
 Use = Literal["register", "sign_in", "step_up"]
+
+
+@cache
+def _library() -> Any:
+    """The library that checks, six megabytes: loaded with the first passkey instead of by every gateway at its start."""
+    import webauthn.helpers.structs
+
+    return webauthn
 
 
 class TooManyPasskeys(Exception):
@@ -132,14 +127,14 @@ class Passkeys:
             session: the session's key; only it can use the answer.
         """
         there = await self._database.read(lambda connection: _credentials(connection, member.id))
-        return options_to_json_dict(webauthn.generate_registration_options(
+        return _library().helpers.options_to_json_dict(_library().generate_registration_options(
             rp_id=self._party.id, rp_name=_RP_NAME, user_id=member.id.encode(), user_name=member.username,
             challenge=await self._challenge("register", session), timeout=CHALLENGE_SECONDS * 1000,
-            authenticator_selection=AuthenticatorSelectionCriteria(
-                resident_key=ResidentKeyRequirement.REQUIRED,
-                user_verification=UserVerificationRequirement.REQUIRED,
+            authenticator_selection=_library().helpers.structs.AuthenticatorSelectionCriteria(
+                resident_key=_library().helpers.structs.ResidentKeyRequirement.REQUIRED,
+                user_verification=_library().helpers.structs.UserVerificationRequirement.REQUIRED,
             ),
-            exclude_credentials=[PublicKeyCredentialDescriptor(id=one) for one in there],
+            exclude_credentials=[_library().helpers.structs.PublicKeyCredentialDescriptor(id=one) for one in there],
         ))  # fmt: skip
 
     async def register(self, member: Staff, session: str, answer: Mapping[str, Any], label: str) -> Passkey:
@@ -154,7 +149,7 @@ class Passkeys:
         credential = _read_registration(answer)
         nonce = await self._ours("register", session, credential.response.client_data_json)
         try:
-            made = webauthn.verify_registration_response(
+            made = _library().verify_registration_response(
                 credential=credential, expected_challenge=_challenge_of(credential.response.client_data_json),
                 expected_rp_id=self._party.id, expected_origin=self._party.origin, require_user_verification=True,
             )
@@ -198,7 +193,7 @@ class Passkeys:
         """What the browser needs for a second factor of somebody signed in."""
         own = await self._database.read(lambda connection: _credentials(connection, member.id))
         return self._request(
-            await self._challenge("step_up", session), [PublicKeyCredentialDescriptor(id=one) for one in own]
+            await self._challenge("step_up", session), [_library().helpers.structs.PublicKeyCredentialDescriptor(id=one) for one in own]
         )
 
     async def step_up(self, member: Staff, session: str, answer: Mapping[str, Any]) -> None:
@@ -209,9 +204,9 @@ class Passkeys:
         await self._enter("step_up", session, answer, member, "staff.step_up_passkey")
 
     def _request(self, challenge: bytes, allowed: list[PublicKeyCredentialDescriptor]) -> dict[str, Any]:
-        return options_to_json_dict(webauthn.generate_authentication_options(
+        return _library().helpers.options_to_json_dict(_library().generate_authentication_options(
             rp_id=self._party.id, challenge=challenge, timeout=CHALLENGE_SECONDS * 1000, allow_credentials=allowed,
-            user_verification=UserVerificationRequirement.REQUIRED,
+            user_verification=_library().helpers.structs.UserVerificationRequirement.REQUIRED,
         ))  # fmt: skip
 
     async def _enter(self, use: Use, session: str, answer: Mapping[str, Any], member: Staff | None, act: str) -> Staff:
@@ -228,7 +223,7 @@ class Passkeys:
         ):
             raise Refused
         try:
-            seen = webauthn.verify_authentication_response(
+            seen = _library().verify_authentication_response(
                 credential=credential, expected_challenge=_challenge_of(credential.response.client_data_json),
                 expected_rp_id=self._party.id, expected_origin=self._party.origin, require_user_verification=True,
                 credential_public_key=key.public_key,
@@ -355,7 +350,7 @@ def _challenge_of(client_data: bytes) -> bytes:
         Refused: it cannot be read, or was made inside another site's page.
     """
     try:
-        read = parse_client_data_json(client_data)
+        read = _library().helpers.parse_client_data_json(client_data)
     except Exception:  # of an answer from outside
         raise Refused from None
     if read.cross_origin:
@@ -365,8 +360,8 @@ def _challenge_of(client_data: bytes) -> bytes:
 
 def _read_registration(answer: Mapping[str, Any]) -> RegistrationCredential:
     try:
-        read = parse_registration_credential_json(dict(answer))
-        kind = parse_attestation_object(read.response.attestation_object).fmt
+        read = _library().helpers.parse_registration_credential_json(dict(answer))
+        kind = _library().helpers.parse_attestation_object(read.response.attestation_object).fmt
     except Exception:  # of an answer from outside
         raise Refused from None
     if kind not in _ATTESTATIONS:
@@ -376,7 +371,7 @@ def _read_registration(answer: Mapping[str, Any]) -> RegistrationCredential:
 
 def _read_assertion(answer: Mapping[str, Any]) -> AuthenticationCredential:
     try:
-        return parse_authentication_credential_json(dict(answer))
+        return _library().helpers.parse_authentication_credential_json(dict(answer))
     except Exception:  # of an answer from outside
         raise Refused from None
 

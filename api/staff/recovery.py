@@ -1,8 +1,9 @@
 """Getting back into an account, and being put out of one. One admin may shut a door; opening it again takes two.
 
-An admin asks for the recovery, a second person confirms within the hour. Only then are a one-time password and a TOTP
-secret made and shown once to the second person; whatever opened the account before (sessions, passkeys) ends. Since
-somebody else has seen that password, it is good for one thing only, within an hour: choosing one's own.
+An admin asks for the recovery, a second person confirms within the hour. Only then is a one-time password made and shown
+once to the second person; whatever opened the account before (sessions, passkeys, authenticator) ends. Since somebody else
+has seen that password, it is good for one thing only, within an hour: choosing one's own. The new TOTP secret nobody sees
+but who signs in with it, on their own screen, and it counts once they have given a code of it.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def confirm_recovery(
     connection.execute(passkeys.delete().where(passkeys.c.staff == staff_id))
     connection.execute(
         staff.update().where(staff.c.id == staff_id).values(
-            password_hash=password_hash, password_until=now + EXPIRES_SECONDS, totp_last=0, active=True,
+            password_hash=password_hash, password_until=now + EXPIRES_SECONDS, totp_last=0, active=True, enrols=True,
             totp_secret=keyring.seal("totp", secrets.totp_secret.encode(), staff_id.encode()),
             credentials=staff.c.credentials + 1,
         )

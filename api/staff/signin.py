@@ -96,18 +96,23 @@ class _Try:
 
 
 class SignIn:
-    """Checks who somebody is. Opening the session is the caller's next step."""
+    """Checks who somebody is. Opening the session is the caller's next step.
+
+    Args:
+        code_clock: this machine's own clock (:meth:`api.clock.Clock.own`), for one-time codes alone.
+    """
 
     __slots__ = (
-        "_clock", "_database", "_keyring", "_known_slot", "_passwords", "_put_back", "_redis", "_slots", "_take", "_try",
+        "_clock", "_code_clock", "_database", "_keyring", "_known_slot", "_passwords", "_put_back", "_redis", "_slots", "_take", "_try",
         "_waiting",
     )
 
     def __init__(
-        self, database: Database, redis: Redis, keyring: Keyring, passwords: Passwords, *, clock: Callable[[], float]
+        self, database: Database, redis: Redis, keyring: Keyring, passwords: Passwords, *, clock: Callable[[], float],
+        code_clock: Callable[[], float] | None = None,
     ) -> None:
         self._database, self._redis, self._keyring, self._passwords = database, redis, keyring, passwords
-        self._clock = clock
+        self._clock, self._code_clock = clock, code_clock or clock
         self._slots, self._known_slot, self._waiting = asyncio.Semaphore(_AT_ONCE), asyncio.Semaphore(1), 0
         self._try: Any = redis.register_script(_TRY)
         self._take: Any = redis.register_script(_TAKE)
@@ -162,15 +167,16 @@ class SignIn:
 
     async def _right(self, found: Credentials | None, password: str, totp: str, *, known: bool, act: str) -> Staff:
         right_password = await self._argon(found.password_hash if found else None, password, known=known)
-        counter = matching_counter(self._keyring, found, totp, self._clock())
-        if found is None or not right_password or counter is None:
+        counter = matching_counter(self._keyring, found, totp, self._code_clock())
+        enrols = found is not None and found.enrols
+        if found is None or not right_password or (counter is None and not enrols):
             raise Refused
         member, now = found.staff, self._clock()
         if found.password_until is not None and now > found.password_until:
             raise Refused
 
         def enter(connection: sa.Connection) -> bool:
-            if not use_up(connection, member.id, counter):
+            if not enrols and not use_up(connection, member.id, counter or 0):
                 return False
             trail.append(connection, at=now, actor=member.id, act=act, object_id=member.id)
             return True
@@ -179,24 +185,29 @@ class SignIn:
             raise Refused
         return member
 
-    async def change(self, member: Staff, password: str, new_password: str, *, session: str) -> Staff:
+    async def change(self, member: Staff, password: str, new_password: str, *, session: str, totp: str = "") -> Staff:
         """Change one's own password; every other session of the account ends.
 
         Args:
+            totp: a code of the new authenticator, of whoever was recovered; nobody else is asked for one.
             session: the session's key; tries are counted for it alone.
 
         Raises:
-            Refused: the present password is wrong.
+            Refused: the present password is wrong, or the code of a recovered account's new authenticator is.
             TooSoon: too many wrong tries.
             WeakPassword: the new one is too short or too long.
         """
         try_of = await self._count(member.username, "", "session " + session)
         found = await self._database.read(lambda connection: credentials_of(connection, member.username))
-        if not await self._argon(found.password_hash if found else None, password, known=True):
+        enrolled = matching_counter(self._keyring, found, totp, self._code_clock())
+        if not await self._argon(found.password_hash if found else None, password, known=True) or found is None:
             raise Refused
+        if found.enrols and enrolled is None:
+            raise Refused
+        step = enrolled if found.enrols else None
         new_hash = await self.hash(new_password)
         now = self._clock()
-        changed = await self._database.write(lambda connection: change_password(connection, member, new_hash, now=now))
+        changed = await self._database.write(lambda connection: change_password(connection, member, new_hash, now=now, enrolled=step))
         if changed is None:
             raise Refused
         await self._forgive(try_of)

@@ -30,6 +30,7 @@ staff = sa.Table(
     sa.Column("credentials", sa.Integer, nullable=False, comment="raised by a new password: older sessions end"),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("password_until", sa.Double, nullable=True, comment="the password was shown to somebody else: good for one change"),
+    sa.Column("enrols", sa.Boolean, nullable=False, server_default=sa.false(), comment="recovered: nobody has seen the TOTP secret yet"),
     sa.Column("created_at", sa.Double, nullable=False),
 )
 

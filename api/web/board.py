@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jinja2
@@ -46,15 +46,23 @@ class Person:
     stands: str
 
 
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Who is shown, the most urgent first, and by priority how many wait beyond them."""
+
+    people: Sequence[Person] = ()
+    more: Mapping[str, int] = field(default_factory=dict)
+
+
 class Reading:
     """The queue of some desks, read once for everybody who asks while the reading before it is under way."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._one_at_a_time = asyncio.Lock()
-        self._next: dict[frozenset[str], asyncio.Task[Sequence[Person]]] = {}
+        self._next: dict[frozenset[str], asyncio.Task[Board]] = {}
 
-    async def people(self, desks: frozenset[str]) -> Sequence[Person]:
+    async def board(self, desks: frozenset[str]) -> Board:
         """Everybody these desks see, as they stand after the call.
 
         Raises:
@@ -65,12 +73,12 @@ class Reading:
             begins = self._next[desks] = asyncio.create_task(self._read(desks))
         return await asyncio.shield(begins)  # one who goes away does not take it from the others
 
-    async def _read(self, desks: frozenset[str]) -> Sequence[Person]:
+    async def _read(self, desks: frozenset[str]) -> Board:
         async with self._one_at_a_time:
             del self._next[desks]  # who comes from here on might miss what was committed in between
-            rows = await self._database.read(lambda connection: queue.waiting(connection, desks))
+            rows, more = await self._database.read(lambda connection: queue.board(connection, desks))
         cards = [queue.card(row) for row in rows]
-        return [Person(row, card, json.dumps(card)) for row, card in zip(rows, cards, strict=True)]
+        return Board([Person(row, card, json.dumps(card)) for row, card in zip(rows, cards, strict=True)], more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ it changed (and every few seconds when there is no socket). Words of a talk are 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from redis.exceptions import RedisError
 
 from api.database import DatabaseUnavailable
-from api.handoffs import claims, contacts, plan
+from api.handoffs import claims, contacts, plan, safe_contacts
 from api.handoffs.aids import CannedReply, known_of
 from api.handoffs.bands import LOWER_REASONS, RAISE_REASONS
 from api.handoffs.blocks import REASONS as BLOCK_REASONS
@@ -36,7 +36,7 @@ from api.v1 import Deps, seen, sessions_of, who_is
 from api.v1_notes import LONGEST_NOTE
 from api.v1_rota import may_set
 from api.web.assets import answer, read_assets
-from api.web.board import Drawing, Pages, Person, Reading, grouped
+from api.web.board import Board, Drawing, Pages, Reading, grouped
 from api.web.rota import OnDuty, add_rota_page
 from api.web.words import Words, in_words
 from api.web.words_accounts import ACCOUNT_WORDS
@@ -71,6 +71,7 @@ _SPOKEN_BY_SCRIPT = (
     "problem_not-invited", "problem_not-proposed", "problem_same-person", "problem_invalid", "problem_not-found", "now_with",
     "problem_store-away", "problem_other", "title", "bell_on", "bell_off", "bell_notice",
     "problem_no-browser", "problem_no-sealing", "note_for_you", "note_gone", "note_lapsed",
+    "safe_contact_agreed", "safe_contact_gone",
     "aids_away", "in_the_box", "blank_left", "numbers_refused", "links_refused",
     "split_too_many", "not_sent_rest",
 )
@@ -103,7 +104,7 @@ def build_console(deps: Deps) -> APIRouter:
 
     reading, drawing, pages = Reading(deps.database), Drawing(templates), Pages()
 
-    def board(people: Sequence[Person], member: Staff, words: Words, page_there: str = "") -> dict[str, Any]:
+    def board(shown: Board, member: Staff, words: Words, page_there: str = "") -> dict[str, Any]:
         """The cards as drawn for one member of staff, under their headings, but for those that their page has."""
         desk_named = _desk_named(deps, words)
 
@@ -112,13 +113,13 @@ def build_console(deps: Deps) -> APIRouter:
 
         groups = [
             (name, [drawing.card(person, words, concerns, desks_of(person.row.ticket)) for person, concerns in cards])
-            for name, cards in grouped(people, member)
+            for name, cards in grouped(shown.people, member)
         ]
         everyone = [card for _, cards in groups for card in cards]
         html = pages.without_those_of(page_there, everyone)
         return {
             "groups": [(name, [html[card.id] for card in cards]) for name, cards in groups],
-            "drawn": pages.sent(everyone), "now": deps.clock(),
+            "drawn": pages.sent(everyone), "now": deps.clock(), "more": shown.more,
         }
 
     @router.get("")
@@ -127,7 +128,7 @@ def build_console(deps: Deps) -> APIRouter:
         words = Words(lang)
         try:
             member = await who_is(deps, sessions, request)
-            people = await reading.people(member.scope) if member is not None and member.talks else ()
+            seen_here = await reading.board(member.scope) if member is not None and member.talks else Board()
             count, session = await duty.count(), await session_tag(request)
         except (RedisError, DatabaseUnavailable):
             return PlainTextResponse(words("problem_store-away"), 503, headers={**HEADERS, "Retry-After": "2"})
@@ -137,7 +138,7 @@ def build_console(deps: Deps) -> APIRouter:
             return RedirectResponse(f"/console/account?lang={words.language}", 303, headers=HEADERS)
         spoken = {code: words(code) for code in _SPOKEN_BY_SCRIPT}
         return page(
-            "console.html", words, member=member, **board(people, member, words), duty=count, may_set_rota=may_set(member),
+            "console.html", words, member=member, **board(seen_here, member, words), duty=count, may_set_rota=may_set(member),
             spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, done=DONE, longest=LONGEST_MESSAGE,
             bands=BANDS, raise_reasons=RAISE_REASONS,
             lower_reasons=LOWER_REASONS, block_reasons=BLOCK_REASONS,
@@ -184,11 +185,11 @@ def build_console(deps: Deps) -> APIRouter:
             member = await who_is(deps, sessions, request, touch=False)
             if member is None or not member.talks:
                 return PlainTextResponse("", 401, headers=HEADERS)
-            people, count = await reading.people(member.scope), await duty.count()
+            seen_here, count = await reading.board(member.scope), await duty.count()
         except (RedisError, DatabaseUnavailable):
             return PlainTextResponse("", 503, headers={**HEADERS, "Retry-After": "2"})
         words = Words(lang)
-        return page("console_queue.html", words, **board(people, member, words, drawn), duty=count)
+        return page("console_queue.html", words, **board(seen_here, member, words, drawn), duty=count)
 
     @router.get("/aids/{ticket_id}")
     async def aids_of_talk(ticket_id: str, request: Request, lang: str = "ar") -> Response:
@@ -199,11 +200,12 @@ def build_console(deps: Deps) -> APIRouter:
             if member is None or not member.talks:
                 return PlainTextResponse("", 401, headers=HEADERS)
 
-            def ask(connection: sa.Connection) -> tuple[Ticket, frozenset[str]]:
+            def ask(connection: sa.Connection) -> tuple[Ticket, frozenset[str], bool]:
                 seen(connection, ticket_id, member)
-                return claims.owned(connection, ticket_id, staff=member.id, epoch=None), plan.talked_about(connection, ticket_id)
+                mine = claims.owned(connection, ticket_id, staff=member.id, epoch=None)
+                return mine, plan.talked_about(connection, ticket_id), safe_contacts.sealed_of(connection, ticket_id) is not None
 
-            ticket, talked = await deps.database.read(ask)
+            ticket, talked, agreed = await deps.database.read(ask)
         except (claims.NoSuchTicket, claims.NotYours):
             return PlainTextResponse("", 404, headers=HEADERS)
         except (RedisError, DatabaseUnavailable):
@@ -214,11 +216,12 @@ def build_console(deps: Deps) -> APIRouter:
         by_sms = ticket.channel == "sms"
         return page(
             "console_aids.html", words, ticket=ticket, known=known_of(ticket.reasons), channel=channel,
-            whole=min(BODY_LIMIT, room_for("ا", channel.segment_budget)) if by_sms else BODY_LIMIT,
+            # a pair that does not fit the end of a part moves on whole: a unit less for each end
+            whole=min(BODY_LIMIT, room_for("ا", channel.segment_budget) - channel.segment_budget + 1) if by_sms else BODY_LIMIT,
             replies=[(reply.code, words(reply.code) if in_words(reply.code) else reply.body.split("\n", 1)[0],
                       _blanks_in_words(reply, words)) for reply in aids.replies(ticket, now)],
             steps=[(heading, list(steps)) for heading, steps in groupby(aids.plan(ticket, now), lambda step: step.heading)],
-            talked=talked,
+            talked=talked, agreed=agreed,
         )
 
     @router.get("/static/{name}")

@@ -56,11 +56,16 @@ def simulator_routes(
         after = request.query_params.get("after", "0")
         if not _NUMBER.fullmatch(number) or not (after.isascii() and after.isdigit() and len(after) < 12):
             return _problem(400, "number and after are wanted")
+        typing = request.query_params.get("typing", "0")
+        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", typing):
+            return _problem(400, "typing is a time")
         try:
-            seen = await simulated.received(number, int(after), wait_s=_LONGEST_POLL_S)
+            seen, until = await simulated.screen(number, int(after), _LONGEST_POLL_S, float(typing))
         except StandInUnreachable:
             return _problem(503, "the stand-in provider does not answer")
-        return JSONResponse({"messages": [_shown(message, number, releases) for message in seen]}, headers=HEADERS)
+        return JSONResponse(
+            {"messages": [_shown(message, number, releases) for message in seen], "typing": until}, headers=HEADERS
+        )
 
     async def move(request: Request) -> Response:
         async def go(wish: dict[str, Any]) -> Response:

@@ -75,6 +75,16 @@ ACCOUNT_WORDS: Mapping[str, tuple[str, str]] = {
         "good for choosing another, and nothing else.",
     ),
     "authenticator": ("لتطبيق الرموز", "For the authenticator app"),
+    "enrol_lead": (
+        "أضف هذا السطر إلى تطبيق الرموز. لم يره أحد غيرك، ولن يظهر بعد اختيار كلمة المرور.",
+        "Add this line to your authenticator app. Nobody else has seen it, and it is not shown again once you have chosen "
+        "your password.",
+    ),
+    "enrol_code": ("الرمز الذي يظهر الآن في التطبيق", "The code your app shows now"),
+    "no_code_yet": (
+        "بعد استعادة الحساب: اترك خانة الرمز فارغة.",
+        "After a recovery: leave the code empty.",
+    ),
     "done": ("تم", "Done"),
     # the second factor
     "step_up": ("تأكيد الهوية", "Is it you?"),

@@ -70,6 +70,21 @@ AIDS: Mapping[str, tuple[str, str]] = {
         "كتابتهما تُخرج بصمت وتدق الجرس هنا. يُتفق أولاً على ما يجري بعدها.",
         "Written alone they leave in silence and ring here. Agree first on what happens then.",
     ),
+    "safe_contact": ("وسيلة تواصل آمنة", "A safe contact"),
+    "safe_contact_hint": (
+        "رقم وافق الشخص أن نتواصل عليه حتى بعد الخروج. يُحفظ مختوماً حتى إنهاء البطاقة. إن اتفقتما على كلمتي الضرورة، يبقى معهما.",
+        "A number the person agreed to be reached at, even after leaving. Kept sealed until the card is closed; beside duress "
+        "words it stays with them.",
+    ),
+    "safe_contact_number": ("رقم آخر (يُترك فارغاً إن كان رقمه هذا)", "Another number (leave empty for the one they write from)"),
+    "safe_contact_agree": ("وافق الشخص على هذا", "The person agreed"),
+    "safe_contact_back": ("لم يعد يريد ذلك", "They want it no more"),
+    "safe_contact_agreed": ("اتُّفق على وسيلة آمنة.", "A safe contact is agreed."),
+    "safe_contact_gone": ("أُلغيت الوسيلة الآمنة.", "The safe contact is gone."),
+    "safe_contact_left": (
+        "اتُّفق على وسيلة آمنة: التواصل عليها فقط وكما اتُّفق.",
+        "A safe contact was agreed: use it alone, and as agreed.",
+    ),
     "code_words_once": ("تظهران هنا مرة واحدة ولا تُحفظان.", "Shown here once, and not kept."),
     "duress_banner": (
         "كُتبت كلمتا الضرورة: خطر، وقد يقرأ الهاتف غيره. لا تُكتب إليه أي رسالة.",

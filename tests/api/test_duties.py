@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from api.channels.twilio import erasure
 from api.channels.twilio.client import ProviderRefused, Reason
@@ -17,8 +18,9 @@ from api.conversations.tombstones import defer_wipe
 from api.database import DatabaseUnavailable
 from api.duties import Duties
 from api.handoffs import claims
-from api.handoffs.tickets import open_handoff
+from api.handoffs.tickets import Ticket, open_handoff
 from api.observability.metrics import OPEN_TICKETS, REGISTRY
+from safety.message_text import MessageText
 from tests.fixtures_line import OURS, SALMA, Rig, rig_on, words_of
 from tests.fixtures_redis import RedisServer, start_redis
 from tests.fixtures_staff import new_id, wish
@@ -42,7 +44,7 @@ async def rig(server: RedisServer, tmp_path: Path) -> AsyncIterator[Rig]:
 
 
 def duties_of(rig: Rig) -> Duties:
-    return Duties(rig.store, rig.database, rig.keys, rig.deps.outbox, rig.deps.releases, rig.clock, False)
+    return Duties(rig.store, rig.database, rig.keys, rig.deps.outbox, rig.deps.releases, rig.clock, False, rig.relay)
 
 
 async def owe(rig: Rig, mark: str = MARK, generation: int = 0) -> None:
@@ -60,6 +62,32 @@ async def test_an_answer_owed_after_a_crash_is_said_once_neutrally_and_noted_for
     assert rig.provider.sent[0]["to"] == SALMA and rig.provider.sent[0]["from"] == OURS
     assert await rig.debts() == 0
     assert set(await rig.ledger()) == {rig.provider.sent[0]["sid"]}
+
+
+async def test_who_talks_with_a_counsellor_is_not_told_to_write_again_and_the_counsellor_hears_that_something_was_lost(
+    rig: Rig,
+) -> None:
+    def taken(c: sa.Connection) -> Ticket:
+        ticket = open_handoff(c, wish(PERSON, channel="sms", generation=0), new_id=new_id(), now=rig.clock())
+        return claims.claim(c, ticket.id, staff="s1", now=rig.clock())
+
+    ticket = await rig.database.write(taken)
+    await owe(rig)
+    rig.clock.now += owed.GRACE_S
+    await asyncio.gather(duties_of(rig).say_what_is_owed(), duties_of(rig).say_what_is_owed())
+    assert rig.provider.sent == [] and await rig.debts() == 0
+    assert [(words.seq, words.text) for words in await rig.relay.waiting(ticket.id)] == [(1, None)], "once"
+    assert await rig.relay.to_counsellor(ticket.id, MessageText("وين رحت")) == 2, "numbers go on"
+
+
+async def test_who_only_waits_for_a_counsellor_is_still_told(rig: Rig) -> None:
+    await rig.database.write(
+        lambda c: open_handoff(c, wish(PERSON, channel="sms", generation=0), new_id=new_id(), now=rig.clock())
+    )
+    await owe(rig)
+    rig.clock.now += owed.GRACE_S
+    await duties_of(rig).say_what_is_owed()
+    assert rig.provider.bodies == [words_of("write_again", channel="sms")]
 
 
 async def test_who_left_since_is_not_written_to(rig: Rig) -> None:

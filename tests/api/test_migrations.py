@@ -13,12 +13,13 @@ from pathlib import Path
 import alembic.autogenerate
 import alembic.command
 import alembic.migration
+import alembic.util.exc
 import pytest
 import sqlalchemy as sa
 
 import api.migrations.__main__
 from api.database import Database, metadata, sqlite_url
-from api.migrations import configuration, upgrade
+from api.migrations import configuration, is_newest, upgrade, upgrade_apart
 from tests.fixtures_line import ROOT
 from tests.fixtures_staff import POSTGRES_URL
 
@@ -166,3 +167,23 @@ def test_the_next_version_would_be_empty(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(alembic.command, "revision", look)
     api.migrations.__main__.main("nothing")
     assert written == [[]]
+
+
+def test_the_tool_does_its_work_in_a_process_of_its_own_and_is_not_loaded_where_there_is_none(url: str) -> None:
+    program = (
+        "import sys, api.app\nfrom api.database import Database\nfrom api.migrations import is_newest, upgrade_apart\n"
+        "d = Database(sys.argv[1])\nbefore = is_newest(d)\nupgrade_apart(d, sys.argv[1])\n"
+        "print(before, is_newest(d), sorted(m for m in ('alembic', 'webauthn', 'sentry_sdk') if m in sys.modules))\nd.close()\n"
+    )
+    for before in (False, True):
+        done = subprocess.run([sys.executable, "-c", program, url], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+        assert done.stdout.strip() == f"{before} True []", done.stderr
+
+
+def test_a_store_that_the_tool_cannot_bring_up_to_date_says_why_as_before(database: Database, url: str) -> None:
+    upgrade(database)
+    with database.engine.begin() as connection:
+        connection.execute(sa.text("update alembic_version set version_num = 'ffffffffffff'"))
+    assert not is_newest(database), "a version this code does not know"
+    with pytest.raises(alembic.util.exc.CommandError):
+        upgrade_apart(database, url)

@@ -84,10 +84,12 @@ def test_the_outside_is_called_by_what_was_set_and_by_nothing_else(tmp_path: Pat
     given = {
         **LIVE, "TWILIO_SMS_FROM": "+15005550006", "HAMS_ALERT_WEBHOOK": "https://desk.example/alert?key=1",
         "HAMS_ALERT_SECRET": KEY.hex(), "HAMS_DUTY_PHONE": "JO=+962790000000", "HAMS_HEARTBEAT_URL": "http://127.0.0.1:9/beat",
+        "HAMS_TYPING_ON_PHONE": "ON",
     }
     settings = load_settings(given, tmp_path)
     assert settings.duty_phone.for_country("JO") == "+962790000000" and settings.duty_phone.for_country("QA") is None
     again = load_settings(settings.as_environment(), tmp_path)
+    assert settings.typing_on_phone and again.typing_on_phone
     assert (again.alert_webhook, again.alert_secret, again.duty_phone, again.heartbeat_url) == (
         settings.alert_webhook, settings.alert_secret, settings.duty_phone, settings.heartbeat_url,
     )
@@ -117,6 +119,14 @@ def test_no_secret_is_in_the_repr(tmp_path: Path) -> None:
 
 
 # --- which run this is ------------------------------------------------------------------------------------------------
+
+
+def test_no_real_phone_shows_that_somebody_writes_unless_that_is_wanted(tmp_path: Path) -> None:
+    assert load(tmp_path).typing_on_phone, "the phones of a demo are on the screen"
+    assert not load(tmp_path, **LIVE).typing_on_phone and not load(tmp_path, **PRODUCTION).typing_on_phone
+    assert not load_settings(load(tmp_path, HAMS_TYPING_ON_PHONE="off").as_environment(), tmp_path).typing_on_phone
+    with pytest.raises(SettingsError, match="HAMS_TYPING_ON_PHONE: must be on or off"):
+        load(tmp_path, HAMS_TYPING_ON_PHONE="yes")
 
 
 def test_an_account_of_a_provider_ends_the_demo(tmp_path: Path) -> None:

@@ -346,7 +346,8 @@ async def test_an_account_is_recovered_by_an_admin_and_a_second_person(line: Lin
     [shown] = [one for one in (await lead.get("staff")).json()["accounts"] if one["username"] == "salma"]
     assert shown["recovery_by"] == "chief" and shown["passkeys"] == 1
     made = (await lead.post("staff/salma/recovery/confirm")).json()
-    assert made["username"] == "salma" and made["password"] != old.password and made["otpauth"] != old.otpauth
+    assert set(made) == {"username", "password", "expires_at"}, "the second person sees no secret of the new authenticator"
+    assert made["username"] == "salma" and made["password"] != old.password
     problem(await salma.get("handoffs"), 401, "signed-out")
     other = line.client()
     options = (await other.post("session/passkey/options")).json()["publicKey"]
@@ -357,15 +358,54 @@ async def test_an_account_is_recovered_by_an_admin_and_a_second_person(line: Lin
     acts = [act for act, _ in await line.acts()]
     assert [act for act in acts if act.startswith("recovery")] == ["recovery.open", "recovery.confirm"]
 
-    line.people["salma"] = SignIn("salma", made["password"], made["otpauth"])
-    salma = await line.enter(line.people["salma"])
-    assert (await salma.get("session")).json()["own_password_first"] is True
+    problem(await other.post("session", json={"username": "salma", "password": "wrong"}), 401, "refused")
+    salma = line.client()
+    entered = await salma.post("session", json={"username": "salma", "password": made["password"]})
+    assert entered.json()["own_password_first"] is True, "the password alone, for this one thing"
     for method, path in (("GET", "handoffs"), ("GET", "stats"), ("POST", "session/passkeys/options"), ("GET", "staff"),
                          ("POST", "session/step-up/options")):
         problem(await salma.request(method, path), 403, "own-password-first")
-    body = {"password": made["password"], "new_password": "a pass phrase of her own"}
-    assert (await salma.post("session/password", json=body)).status_code == 200
+    shown = await salma.post("session/authenticator")
+    assert shown.headers["cache-control"] == "no-store"
+    mine = SignIn("salma", "a pass phrase of her own", shown.json()["otpauth"])
+    assert mine.otpauth != old.otpauth
+    body = {"password": made["password"], "new_password": mine.password}
+    for code in ("", "000000", old.said(line.clock())["totp"]):
+        problem(await salma.post("session/password", json=body | {"totp": code}), 401, "refused")
+    line.clock.now += 60
+    code = mine.said(line.clock())["totp"]
+    assert (await salma.post("session/password", json=body | {"totp": code})).status_code == 200
     assert (await salma.get("handoffs")).status_code == 200
+    problem(await salma.post("session/authenticator"), 409, "not-possible")  # shown no more
+    line.clock.now += 30
+    fresh = line.client()
+    problem(await fresh.post("session", json={"username": "salma", "password": mine.password}), 401, "refused")
+    problem(await fresh.post("session", json={"username": "salma", "password": mine.password, "totp": code}), 401, "refused")
+    assert (await fresh.post("session", json={"username": "salma", **mine.said(line.clock())})).status_code == 200
+    acts = [act for act, _ in await line.acts()]
+    assert acts.count("staff.authenticator") == 1
+
+
+async def test_an_authenticator_s_secret_is_shown_to_nobody_who_was_not_recovered(line: Line) -> None:
+    salma = await line.signed_in("salma")
+    problem(await salma.post("session/authenticator"), 409, "not-possible")
+    problem(await line.client().post("session/authenticator"), 401, "signed-out")
+    new = {"password": line.people["salma"].password, "new_password": "a better pass phrase"}
+    assert (await salma.post("session/password", json=new)).status_code == 200, "nobody else is asked for a code"
+
+
+async def test_whoever_signs_in_second_with_a_one_time_password_finds_the_account_taken(line: Line) -> None:
+    line.hire("salma")
+    chief, lead = await line.signed_in("chief", "admin"), await line.signed_in("lead", "supervisor")
+    await chief.post("staff/salma/recovery")
+    made = (await lead.post("staff/salma/recovery/confirm")).json()
+    first, second = line.client(), line.client()
+    for client in (first, second):
+        assert (await client.post("session", json={"username": "salma", "password": made["password"]})).status_code == 200
+    own = SignIn("salma", "", (await first.post("session/authenticator")).json()["otpauth"])
+    body = {"password": made["password"], "new_password": "a pass phrase of her own", "totp": own.said(line.clock())["totp"]}
+    assert (await first.post("session/password", json=body)).status_code == 200
+    problem(await second.post("session/authenticator"), 401, "signed-out")
 
 
 async def test_a_one_time_password_is_good_for_an_hour(line: Line) -> None:
@@ -373,8 +413,7 @@ async def test_a_one_time_password_is_good_for_an_hour(line: Line) -> None:
     await chief.post("staff/salma/recovery")
     made = (await lead.post("staff/salma/recovery/confirm")).json()
     line.clock.now += EXPIRES_SECONDS + 1
-    who.password, who.otpauth = made["password"], made["otpauth"]
-    problem(await line.client().post("session", json={"username": "salma", **who.said(line.clock())}), 401, "refused")
+    problem(await line.client().post("session", json={"username": who.username, "password": made["password"]}), 401, "refused")
 
 
 async def test_nobody_recovers_an_account_alone(line: Line) -> None:
@@ -432,8 +471,7 @@ async def test_one_admin_puts_out_of_service_at_once_and_it_takes_two_to_come_ba
     problem(await chief.post("staff/salma/deactivate"), 409, "not-possible")
     await chief.post("staff/salma/recovery")
     made = (await second.post("staff/salma/recovery/confirm")).json()
-    line.people["salma"] = SignIn("salma", made["password"], made["otpauth"])
-    await line.enter(line.people["salma"])
+    assert (await line.client().post("session", json={"username": "salma", "password": made["password"]})).status_code == 200
 
 
 async def test_the_last_admin_cannot_be_shut_out(line: Line) -> None:

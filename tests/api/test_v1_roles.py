@@ -38,6 +38,7 @@ WHO: dict[tuple[str, str], frozenset[str] | None] = {
     ("delete", "/session"): ANYBODY,  # signing out twice harms nobody
     ("get", "/session"): EVERYBODY,
     ("post", "/session/password"): EVERYBODY,
+    ("post", "/session/authenticator"): EVERYBODY,  # of one's own account, after a recovery
     ("post", "/session/step-up"): EVERYBODY,
     ("post", "/session/step-up/options"): EVERYBODY,
     ("get", "/session/passkeys"): EVERYBODY,

@@ -26,6 +26,7 @@ from api.channels.twilio.verify import SIGNATURE_HEADER, sign
 WEBHOOK_TIMEOUT_S: Final = 15.0
 _DAY_S: Final = 86_400.0
 _LONGEST_BODY: Final = 1_600
+_TYPING_S: Final = 25.0
 _STOP: Final = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
 _START: Final = frozenset({"START", "UNSTOP", "YES"})
 _TO: Final = re.compile(r"(?:whatsapp:)?(?:\+[1-9][0-9]{6,14}|[A-Z]{2}\.[0-9A-Za-z]+)")
@@ -84,6 +85,7 @@ class StandIn:
         app.router.add_get(f"{account}/Messages/{{parent}}/Media/{{sid}}.json", self._fetch_media, name="fetch_media")
         app.router.add_delete(f"{account}/Messages/{{parent}}/Media/{{sid}}.json", self._delete_media, name="media")
         app.router.add_post(f"{account}/Calls.json", self._call, name="call")
+        app.router.add_post("/v2/Indicators/Typing.json", self._typing, name="typing")
         app.router.add_post("/standin/inbound", self._inbound)
         app.router.add_get("/standin/calls", self._calls)
         app.router.add_get("/standin/phones/{number}", self._phone)
@@ -143,6 +145,20 @@ class StandIn:
         call = {"sid": new_sid("CA"), "to": to, "from": sender, "status": "queued", "twiml": form.get("Twiml", "")}
         self.store.calls.append(call)
         return web.json_response({key: call[key] for key in ("sid", "to", "from", "status")}, status=201)
+
+    async def _typing(self, request: web.Request) -> web.Response:
+        """Twilio's typing indicator for WhatsApp, a public beta: of a message it still has, which counts as read then."""
+        form = dict(await _form(request))
+        if form.get("channel") != "whatsapp" or not re.fullmatch(r"(SM|MM)[0-9a-fA-F]{32}", form.get("messageId", "")):
+            return _error(400, 20001, "Invalid parameter")
+        message = self.store.messages.get(form["messageId"])
+        if message is None or message.direction != "inbound" or not message.sender.startswith("whatsapp:"):
+            return _error(404, 20404, "The requested resource was not found")
+        self.store.typing[message.sender.removeprefix("whatsapp:")] = self._clock() + _TYPING_S
+        self.store.marked_read.append(message.sid)
+        async with self._arrived:
+            self._arrived.notify_all()
+        return web.json_response({"success": True})
 
     async def _calls(self, _request: web.Request) -> web.Response:
         return web.json_response({"calls": self.store.calls})
@@ -371,21 +387,30 @@ class StandIn:
     # -- the people, and the switches for tests -------------------------------------------------------------------
 
     async def _phone(self, request: web.Request) -> web.Response:
-        """What a phone has received after number ``after``; waits up to ``wait`` seconds for something new."""
+        """What a phone has received after number ``after``; waits up to ``wait`` seconds for something new.
+
+        ``typing`` is until when it shows that somebody writes; one that asks says until when it knows that already.
+        """
         number = request.match_info["number"].removeprefix("whatsapp:").replace(" ", "+")
         after, wait = int(request.query.get("after", "0")), min(float(request.query.get("wait", "0")), 30.0)
+
+        known = float(request.query.get("typing", "inf"))
 
         def new() -> list[dict[str, Any]]:
             return [asdict(seen) for seen in self.store.phones.get(number, []) if seen.number > after]
 
-        if wait > 0 and not new():
+        def typing() -> float:
+            until = self.store.typing.get(number, 0.0)
+            return until if until > self._clock() else 0.0
+
+        if wait > 0 and not new() and typing() <= known:
             try:
                 async with self._arrived:
-                    await asyncio.wait_for(self._arrived.wait_for(lambda: self._ending or bool(new())), wait)
+                    await asyncio.wait_for(self._arrived.wait_for(lambda: self._ending or bool(new()) or typing() > known), wait)
             except TimeoutError:
                 pass
         found = new()
-        return web.json_response({"messages": found, "next": found[-1]["number"] if found else after})
+        return web.json_response({"messages": found, "next": found[-1]["number"] if found else after, "typing": typing()})
 
     async def _everything(self, request: web.Request) -> web.Response:
         return web.json_response([message.shown(self.account) for message in self.store.messages.values()])
@@ -418,7 +443,7 @@ class StandIn:
         async def guard(
             request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
         ) -> web.StreamResponse:
-            if not request.path.startswith("/2010-04-01/"):
+            if not request.path.startswith(("/2010-04-01/", "/v2/")):
                 return await handler(request)
             if not self._authorized(request):
                 return _error(401, 20003, "Authentication Error - invalid username")

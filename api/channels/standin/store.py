@@ -140,6 +140,8 @@ class Store:
     phones: dict[str, list[Seen]] = field(default_factory=dict)
     alerts: list[dict[str, Any]] = field(default_factory=list)
     calls: list[dict[str, str]] = field(default_factory=list)
+    typing: dict[str, float] = field(default_factory=dict)
+    marked_read: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     opted_out: set[tuple[str, str]] = field(default_factory=set)
     last_inbound: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -148,6 +150,7 @@ class Store:
     def deliver(self, message: Message, at: float) -> None:
         """Put a message on the phone it was sent to."""
         channel, _, value = message.to.rpartition(":")
+        self.typing.pop(value, None)
         self.seen += 1
         self.phones.setdefault(value, []).append(
             Seen(self.seen, message.sid, channel or "sms", message.sender, message.body, at, message.validity_s)

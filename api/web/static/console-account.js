@@ -93,12 +93,24 @@ const password = document.getElementById("password");
 password.addEventListener("submit", async (event) => {
   event.preventDefault();
   const body = { password: password.elements.password.value, new_password: password.elements.new_password.value };
+  if (password.elements.totp?.required) body.totp = password.elements.totp.value;
   const answer = await call("POST", "session/password", body);
   if (!well(answer)) return;
   password.reset();
   if (!passkeys) return location.replace(home); // there was nothing else to be done here before
   say(words.password_changed, false);
 });
+
+// After a recovery: the secret of the new authenticator, which nobody has seen before and nobody sees again.
+async function showAuthenticator() {
+  const enrol = document.getElementById("enrol");
+  if (!enrol) return;
+  const { ok, body } = await call("POST", "session/authenticator");
+  if (!ok) return;
+  document.getElementById("enrol-uri").textContent = body.otpauth;
+  enrol.hidden = document.getElementById("enrol-code").hidden = false;
+  password.elements.totp.required = true;
+}
 
 const everywhere = document.getElementById("everywhere");
 twice(everywhere, async () => {
@@ -159,7 +171,7 @@ document.getElementById("made-done")?.addEventListener("click", () => {
   made.hidden = true;
 });
 
-await Promise.all([showPasskeys(), showAccounts()]);
+await Promise.all([showPasskeys(), showAccounts(), showAuthenticator()]);
 for (const button of [everywhere, password.querySelector("button")]) button.disabled = false;
 if (add && passkeysPossible()) add.querySelector("button").disabled = false;
 document.body.dataset.ready = "";

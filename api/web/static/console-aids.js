@@ -4,7 +4,7 @@ import { call } from "./console-api.js";
 const BLANK = /\{[^{}\n]{1,24}\}/;
 const NUMBER = /(?:[+٠-٩۰-۹\d][ -]?){3,}/;
 const LINK = /https?:\/\/|\bwww\.|\bwa\.me\b/i;
-const UNSURE_LENGTH = 130; // until it is known what the channel takes, the server is asked from here on
+const UNSURE_LENGTH = 60; // until it is known what the channel takes, the server is asked from here on
 const WIDE = matchMedia("(min-width: 75rem)");
 
 export class Aids {
@@ -127,6 +127,7 @@ export class Aids {
     else if (act === "emergency") this.emergency();
     else if (act === "put") this.insert(event.target.closest("[data-body]").dataset.body);
     else if (act === "code_word" || act === "duress") this.setUp(event.target.closest("button"), act);
+    else if (act === "contact-agree" || act === "contact-back") this.safeContact(act === "contact-agree");
     else if (act === "split-send") this.answer?.(true);
     else if (act === "split-back") this.answer?.(false);
   }
@@ -139,6 +140,20 @@ export class Aids {
     button.disabled = false;
     if (ok) this.insert(body.body);
     else this.talk.onNotice(code);
+  }
+
+  // A number the person agreed to, for after an exit: sealed by the server, gone from the page at once.
+  async safeContact(agreed) {
+    const field = this.panel.querySelector(".safe-number");
+    const number = field.value.replace(/[\s().-]/g, "") || null;
+    field.value = "";
+    const { id, epoch, words } = this.talk;
+    const { ok, code } = agreed
+      ? await call("PUT", `handoffs/${id}/safe-contact`, { number, epoch })
+      : await call("DELETE", `handoffs/${id}/safe-contact`, { epoch });
+    if (!ok) return this.talk.onNotice(code);
+    this.said.textContent = agreed ? words.safe_contact_agreed : words.safe_contact_gone;
+    this.stale();
   }
 
   // -- replies ---------------------------------------------------------------------------------------------

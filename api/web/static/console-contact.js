@@ -43,6 +43,7 @@ document.addEventListener("click", (event) => {
   turn(false);
   const card = document.querySelector(`.card[data-id="${CSS.escape(talk.dataset.handoff)}"]`);
   if (card?.dataset.call !== undefined) form.elements.reason.value = "call_wish";
+  if (button.closest(".safe-contact")) form.elements.reason.value = "safe_contact";
   dialog.showModal();
 });
 
@@ -69,7 +70,8 @@ form.addEventListener("click", (event) => {
 });
 dialog.addEventListener("close", wipe);
 
-// safety.md: after an exit nothing of the talk stays. A talk that is over has lost its menu.
+// safety.md: after an exit nothing of the talk stays. A talk that is over has lost its menu; where a safe contact was
+// agreed, that alone can still be asked for.
 setInterval(() => {
-  if (dialog.open && !(talk?.isConnected && talk.querySelector(".menu"))) end();
+  if (dialog.open && !(talk?.isConnected && talk.querySelector(".menu, .safe-contact:not([hidden])"))) end();
 }, 500);

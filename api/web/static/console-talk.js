@@ -2,6 +2,7 @@
 import { Aids } from "./console-aids.js";
 import { call } from "./console-api.js";
 import { sealNote } from "./console-sealing.js";
+import { TypingMark } from "./console-typing.js";
 
 // safety.md: a bare 0 or x exits everywhere, so a counsellor is warned before asking for such an answer.
 const COULD_EXIT = /(^|[^\p{L}\p{N}])(0|٠|۰|x|X|✖)($|[^\p{L}\p{N}])/u;
@@ -27,6 +28,7 @@ export class Talk {
     this.box = this.write.elements.text;
     this.warning = this.element.querySelector(".exit-warning");
     this.aids = new Aids(this);
+    this.typing = new TypingMark(this);
     this.listen();
     this.refresh(card);
   }
@@ -49,6 +51,7 @@ export class Talk {
       this.element.querySelector(".not-now-warning").hidden = card.dataset.notNow === undefined;
       this.element.querySelector(".bot-goes-on").hidden = card.dataset.answered !== undefined;
     }
+    this.element.querySelector(".safe-contact").hidden = card.dataset.state !== "left" || card.dataset.safeContact === undefined;
     if (card.dataset.state === "left") this.left();
     else if (changed) this.watch();
   }
@@ -173,13 +176,14 @@ export class Talk {
     const owner = card?.dataset.owner ? ` ${this.words.now_with} \u2068${card.dataset.owner}\u2069.` : "";
     this.end(this.words.taken_banner + owner);
     for (const mark of this.element.querySelectorAll(".chip.present")) mark.remove(); // who reads there now is not known here
-    for (const part of [".write", ".menu", ".close"]) this.element.querySelector(part)?.remove();
+    for (const part of [".write", ".menu", ".close", ".safe-contact"]) this.element.querySelector(part)?.remove();
   }
 
   end(words) {
     const unsent = this.list.querySelector(".waits") !== null;
     this.over = true;
     this.aids.end();
+    this.typing.hide();
     this.owed = [];
     this.box.value = "";
     this.list.replaceChildren();
@@ -234,8 +238,8 @@ export class Talk {
         }
         if (!ok) this.onNotice(code);
         if (ok && state !== "failed" && state !== "refused") continue;
-        // Somebody joined in that instant: the words are not lost, to be sent again by whoever sees that.
-        if (code === "stale-epoch" && !this.over && !this.box.value) this.box.value = parts.slice(at).join(" ");
+        // Somebody joined in that instant, or it is more than the channel takes: the words are not lost, to be sent again by whoever sees that.
+        if (["stale-epoch", "invalid"].includes(code) && !this.over && !this.box.value) this.box.value = parts.slice(at).join(" ");
         // A text with a hole in it says something else: what comes after is not sent.
         for (const item of items.slice(at + 1)) {
           item.classList.add("failed");

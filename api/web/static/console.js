@@ -33,7 +33,10 @@ const live = new Live({
     const talk = talks.get(message.handoff);
     if (message.type === "queue") refresh();
     else if (message.type === "message") talk?.heard(message);
-    else if (message.type === "said") talk?.said(message);
+    else if (message.type === "said") {
+      talk?.said(message);
+      talk?.typing.hide();
+    } else if (message.type === "typing") talk?.typing.show();
     else if (message.type === "lapsed") talk?.lapsed(message);
     else if (message.type === "mark") talk?.mark(message);
     else if (message.type === "note") talk?.noted(message);

@@ -50,6 +50,7 @@ class Phone {
     this.talk.replaceChildren();
     this.find(".lock-line").textContent = "";
     this.after = 0;
+    this.writing(0);
     this.turn = (this.turn || 0) + 1;
     this.listen(this.turn);
   }
@@ -58,7 +59,7 @@ class Phone {
     while (turn === this.turn) {
       let answer = null;
       try {
-        const response = await fetch(`/simulator/phones/${encodeURIComponent(this.number)}?after=${this.after}`);
+        const response = await fetch(`/simulator/phones/${encodeURIComponent(this.number)}?after=${this.after}&typing=${this.typing}`);
         if (response.ok) answer = await response.json();
       } catch { /* the gateway restarts: look again */ }
       if (turn !== this.turn) return;
@@ -66,12 +67,22 @@ class Phone {
         await new Promise((done) => setTimeout(done, 1500));
         continue;
       }
+      this.writing(answer.typing);
       for (const message of answer.messages) {
         this.after = message.number;
         this.show(message.body, false, this.note(message));
         this.find(".lock-line").textContent = message.body.split("\n")[0];
       }
     }
+  }
+
+  // As WhatsApp shows it: for 25 s at most, or until a message arrives. By the stand-in's clock, which is this machine's.
+  writing(until) {
+    this.typing = until;
+    clearTimeout(this.stops);
+    const line = this.find(".typing-line");
+    line.hidden = this.channel !== "whatsapp" || until * 1000 <= Date.now();
+    if (!line.hidden) this.stops = setTimeout(() => (line.hidden = true), until * 1000 - Date.now());
   }
 
   note(message) {

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -368,3 +369,50 @@ def test_a_provider_url_is_checked(url: str, good: bool) -> None:
     else:
         with pytest.raises(ValueError):
             check_api_url(url)
+
+
+# -- typing marks: not in the published document of the messages API; https://www.twilio.com/docs/whatsapp/api/typing-indicators-resource
+
+
+async def test_a_typing_mark_is_shown_on_the_phone_of_who_wrote_until_an_answer_comes_and_counts_the_message_as_read(
+    client: TwilioClient, provider: Provider
+) -> None:
+    inbound = await write(provider)
+    await client.typing(inbound["sid"], yes)
+    seen = await provider.show(f"/standin/phones/{PHONE.wire.removeprefix('whatsapp:')}?after=0&typing=0")
+    assert 20 < seen["typing"] - time.time() <= 25 and provider.standin.store.marked_read == [inbound["sid"]]
+    sent = await send(client)
+    await final(provider, sent.sid)
+    seen = await provider.show(f"/standin/phones/{PHONE.wire.removeprefix('whatsapp:')}?after=0&typing=0")
+    assert seen["typing"] == 0 and len(seen["messages"]) == 1
+
+
+async def test_a_typing_mark_waits_for_its_last_check_and_for_a_message_the_provider_still_has(
+    client: TwilioClient, provider: Provider
+) -> None:
+    inbound = await write(provider)
+
+    async def no() -> bool:
+        return False
+
+    with pytest.raises(Withdrawn):
+        await client.typing(inbound["sid"], no)
+    assert provider.standin.store.typing == {}
+    await client.delete(inbound["sid"])
+    with pytest.raises(ProviderRefused) as refused:
+        await client.typing(inbound["sid"], yes)
+    assert refused.value.reason is Reason.GONE
+
+
+async def test_sms_has_no_typing_mark(client: TwilioClient, provider: Provider) -> None:
+    inbound = await write(provider, sender="+962790000001", to="+962770000000")
+    with pytest.raises(ProviderRefused):
+        await client.typing(inbound["sid"], yes)
+
+
+@pytest.mark.parametrize(("api", "marks"), [
+    ("https://api.twilio.com", "https://messaging.twilio.com"), ("https://api.dublin.ie1.twilio.com", "https://messaging.dublin.ie1.twilio.com"),
+    ("http://127.0.0.1:9", "http://127.0.0.1:9"), ("https://api.twilio.com.evil.example", "https://api.twilio.com.evil.example"),
+])
+def test_typing_marks_go_to_the_provider_s_other_host_and_nowhere_else(api: str, marks: str) -> None:
+    assert TwilioClient(ACCOUNT, [TOKEN], api)._marks_base == marks

@@ -104,3 +104,14 @@ def test_the_table_says_what_the_design_asks_for_a_red() -> None:
     assert RUNGS["P0"] == (Rung(60, "desk"), Rung(120, "supervisor"), Rung(300, "outside"))
     for rungs in RUNGS.values():
         assert [rung.after for rung in rungs] == sorted({rung.after for rung in rungs})
+
+
+async def test_somebody_in_danger_climbs_before_a_hundred_who_are_overdue_longer(two: list[Database]) -> None:
+    def fill(c: sa.Connection) -> None:
+        for _ in range(120):
+            open_handoff(c, wish(person=new_id(), band="UNKNOWN", wish=True), new_id=new_id(), now=NOON - 7200)
+
+    await two[0].write(fill)
+    red = await waits(two[0])
+    due = await two[1].read(lambda c: ladder.due(c, NOON + 61))
+    assert len(due) == 100 and due[0].id == red.id

@@ -59,27 +59,27 @@ async def test_fifty_consoles_that_ask_at_once_cost_two_readings_and_all_see_wha
 ) -> None:
     counted = Counted(database)
     reading = Reading(counted)  # type: ignore[arg-type]
-    first = asyncio.create_task(reading.people(ALL))
+    first = asyncio.create_task(reading.board(ALL))
     while not counted.readings:
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)  # it has read and not answered yet
     await flag(database)
-    others = [asyncio.create_task(reading.people(ALL)) for _ in range(49)]
+    others = [asyncio.create_task(reading.board(ALL)) for _ in range(49)]
     await asyncio.sleep(0.05)
     counted.go.set()
-    assert len(await first) == 0
-    assert [len(people) for people in await asyncio.gather(*others)] == [1] * 49
+    assert len((await first).people) == 0
+    assert [len(board.people) for board in await asyncio.gather(*others)] == [1] * 49
     assert counted.readings == 2
 
 
 async def test_one_who_goes_away_takes_the_reading_from_nobody(database: Database) -> None:
     counted = Counted(database)
     reading = Reading(counted)  # type: ignore[arg-type]
-    goes, stays = asyncio.create_task(reading.people(ALL)), asyncio.create_task(reading.people(ALL))
+    goes, stays = asyncio.create_task(reading.board(ALL)), asyncio.create_task(reading.board(ALL))
     await asyncio.sleep(0.05)
     goes.cancel()
     counted.go.set()
-    assert await stays == []
+    assert (await stays).people == []
 
 
 async def test_a_database_that_is_away_is_away_for_everybody_who_asked_and_asked_anew_by_the_next(database: Database) -> None:
@@ -87,10 +87,10 @@ async def test_a_database_that_is_away_is_away_for_everybody_who_asked_and_asked
     counted.go.set()
     counted.away = True
     reading = Reading(counted)  # type: ignore[arg-type]
-    failed = await asyncio.gather(*(reading.people(ALL) for _ in range(3)), return_exceptions=True)
+    failed = await asyncio.gather(*(reading.board(ALL) for _ in range(3)), return_exceptions=True)
     assert [type(one) for one in failed] == [DatabaseUnavailable] * 3
     counted.away = False
-    assert await reading.people(ALL) == []
+    assert (await reading.board(ALL)).people == []
 
 
 async def test_a_card_is_drawn_once_for_all_whom_it_does_not_concern_and_anew_when_it_changed(database: Database) -> None:
@@ -101,7 +101,7 @@ async def test_a_card_is_drawn_once_for_all_whom_it_does_not_concern_and_anew_wh
     drawing._template.render = lambda **values: (drawn.append(values["card"]["id"]), render(**values))[1]  # type: ignore[method-assign, func-returns-value]
 
     async def board(member: Staff) -> str:
-        people: Sequence[Person] = await Reading(database).people(ALL)
+        people: Sequence[Person] = (await Reading(database).board(ALL)).people
         return "".join(
             drawing.card(person, Words("en"), concerns, "").html for _, cards in grouped(people, member) for person, concerns in cards
         )
@@ -118,7 +118,7 @@ async def test_a_card_is_drawn_once_for_all_whom_it_does_not_concern_and_anew_wh
 def test_what_is_kept_as_drawn_holds_no_sealed_address(database: Database) -> None:
     async def go() -> Person:
         await flag(database)
-        (person,) = await Reading(database).people(ALL)
+        (person,) = (await Reading(database).board(ALL)).people
         return person
 
     person = asyncio.run(go())

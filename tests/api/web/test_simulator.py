@@ -38,11 +38,13 @@ class FakePhones:
         self.written.append((number, to, channel, body.reveal(), rest))
         return Written("SM1", 200, 12.34)
 
-    async def received(self, number: str, after: int = 0, wait_s: float = 0.0) -> list[Received]:
+    typing: float = 0.0
+
+    async def screen(self, number: str, after: int, wait_s: float, typing: float) -> tuple[list[Received], float]:
         if self.away:
             raise StandInUnreachable("no answer")
         self.asked.append((number, after))
-        return [one for one in self.inbox if one.number > after]
+        return [one for one in self.inbox if one.number > after], self.typing
 
 
 @dataclass
@@ -144,10 +146,17 @@ async def test_the_phone_shows_what_came_and_an_sms_with_its_parts_and_price(pag
 
 
 @pytest.mark.parametrize("path", ["/simulator/phones/abc", f"/simulator/phones/{SALMA}?after=x", f"/simulator/phones/{SALMA}?after=-1",
-                                  f"/simulator/phones/{SALMA}?after=٣", f"/simulator/phones/{SALMA}?after=" + "9" * 12])
+                                  f"/simulator/phones/{SALMA}?after=٣",
+                                  f"/simulator/phones/{SALMA}?typing=inf", f"/simulator/phones/{SALMA}?typing=-1", f"/simulator/phones/{SALMA}?after=" + "9" * 12])
 async def test_the_inbox_wants_a_number_and_a_place_in_it(page: Page, path: str) -> None:
     assert (await page.http.get(path)).status_code == 400
     assert page.phones.asked == []
+
+
+async def test_the_phone_says_until_when_it_shows_that_somebody_writes(page: Page) -> None:
+    page.phones.typing = 1_800_000_025.5
+    answer = (await page.http.get(f"/simulator/phones/{SALMA}?after=0&typing=0")).json()
+    assert answer == {"messages": [], "typing": 1_800_000_025.5}
 
 
 async def test_the_clock_goes_forward(page: Page) -> None:
