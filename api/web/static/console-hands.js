@@ -38,6 +38,13 @@ export function handsInTalk(talk, { after, warn }) {
       form.reset();
     });
   }
+  // To whom: asked for when the menu is opened, since who is on duty changes. Together, or (console-talk.js) without staying.
+  const form = talk.element.querySelector(".transfer");
+  const menu = form.closest(".menu");
+  menu.addEventListener("toggle", () => menu.open && htmx.trigger(form.elements.to, "opened"));
+  form.querySelector("[data-hands=invite]").addEventListener("click", () => {
+    if (form.reportValidity()) act("invite", { to: form.elements.to.value });
+  });
   const now = talk.element.querySelector("button[data-hands=raise]");
   now?.addEventListener("click", () => act("raise", bodyOf(now)));
 }
@@ -47,16 +54,4 @@ export function raiseByKey(event, talk) {
   if (!event.altKey || !event.shiftKey || event.code !== "KeyR" || !talk) return;
   event.preventDefault();
   talk.element.querySelector(".menu button[data-hands=raise]")?.click();
-}
-
-// A card that is drawn anew keeps what was unfolded on it and which button had the focus.
-export function keepHands(queue) {
-  const unfolded = [...queue.querySelectorAll(".card details[open]")].map((one) => one.closest(".card").dataset.id);
-  const focused = document.activeElement?.closest?.(".card button[data-hands], .card summary");
-  const of = focused?.closest(".card").dataset.id;
-  const which = focused?.dataset.hands ? `button[data-hands="${focused.dataset.hands}"]` : "summary";
-  return () => {
-    for (const id of unfolded) queue.querySelector(`.card[data-id="${CSS.escape(id)}"] details`)?.setAttribute("open", "");
-    if (of) queue.querySelector(`.card[data-id="${CSS.escape(of)}"] ${which}`)?.focus();
-  };
 }

@@ -1,6 +1,9 @@
 // The keyboard. Letters work outside the writing box only; keys with Alt or Ctrl work anywhere. By the place of a key, not
 // by its letter, so that they lie on the same keys on an Arabic layout.
 
+// What is open has keys of its own: dialogs and, where there are any, popovers.
+const OPEN = CSS.supports("selector(:popover-open)") ? "dialog[open], :popover-open" : "dialog[open]";
+
 export class Keys {
   constructor({ queue, talk, back, help, opener }) {
     Object.assign(this, { queue, talk, back, help });
@@ -9,7 +12,7 @@ export class Keys {
   }
 
   pressed(event) {
-    if (event.isComposing || event.defaultPrevented || document.querySelector("dialog[open]")) return; // it has keys of its own
+    if (event.isComposing || event.defaultPrevented || document.querySelector(OPEN)) return;
     const done = event.altKey || event.ctrlKey || event.metaKey ? this.withModifier(event) : this.alone(event);
     if (done) event.preventDefault();
   }

@@ -1,7 +1,8 @@
 // The console: a queue that is always up to date, and the talks one has claimed.
 import { call, leave } from "./console-api.js";
 import { Bell } from "./console-bell.js";
-import { handsInTalk, handsOnCards, keepHands, raiseByKey } from "./console-hands.js";
+import { leaveWhenSignedOut } from "./console-fragments.js";
+import { handsInTalk, handsOnCards, raiseByKey } from "./console-hands.js";
 import { Keys } from "./console-keys.js";
 import { Live } from "./console-live.js";
 import { Talk } from "./console-talk.js";
@@ -15,10 +16,10 @@ const connection = document.getElementById("connection");
 const talks = new Map();
 
 const POLL_EVERY = 10000;
+const AGAIN_AFTER = 3000;
+const LONGEST_PRESS = 2000;
 let clockSlip = 0; // how far this machine's clock is from the server's
-let running = null;
-let again = false;
-let pressed = null; // kept while a pointer is down on the queue
+let pressed = null; // while a pointer is down on the queue
 
 const bell = new Bell(document.getElementById("bell"), words);
 
@@ -67,40 +68,54 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// One request at a time; what changes meanwhile is fetched once more before the promise is kept.
+// One request at a time, and one more after it for what changed meanwhile (hx-sync). The promise is kept when a request
+// that was sent after the call has been answered and what came stands there.
+let sent = 0;
+const awaited = [];
+
 function refresh() {
-  again = true;
-  running ??= fetchQueue();
-  return running;
+  const after = sent;
+  const done = new Promise((resolve) => awaited.push({ after, resolve }));
+  htmx.trigger(queue, "changed");
+  return done;
 }
 
-async function fetchQueue() {
-  while (again) {
-    again = false;
-    try {
-      const response = await fetch(`/console/queue?lang=${document.documentElement.lang}`, { cache: "no-store" });
-      if (response.status === 401) return signedOut();
-      const html = response.ok ? await response.text() : null;
-      await pressed; // a card that is replaced between press and release swallows the click
-      if (html !== null) redraw(html);
-      else say(words.reconnecting, false);
-    } catch {
-      say(words.reconnecting, false);
-    }
+function answered(number) {
+  for (const one of awaited.splice(0)) {
+    if (one.after < number) one.resolve();
+    else awaited.push(one);
   }
-  running = null; // in the same step as the last look at `again`, or a call in between is never answered
 }
 
-function redraw(html) {
-  const focused = document.activeElement?.closest?.(".card")?.dataset.id;
-  const scrolled = queue.scrollTop;
-  const restore = keepHands(queue);
-  queue.replaceChildren(new DOMParser().parseFromString(html, "text/html").querySelector(".groups"));
-  queue.scrollTop = scrolled;
+queue.addEventListener("htmx:beforeSend", ({ detail }) => (detail.xhr.number = ++sent));
+
+let held = null; // where the focus was, by the id of its element and of its card
+
+queue.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (pressed) { // a card that is replaced between press and release swallows the click: what came is asked for again then
+    pressed.again = detail.xhr.late = true;
+    detail.shouldSwap = false;
+  }
+  const focused = document.activeElement?.closest?.(".card") && document.activeElement;
+  held = focused && { element: focused.id, card: focused.closest(".card").dataset.id };
+});
+
+queue.addEventListener("htmx:afterSwap", () => {
   settle();
-  if (focused) card(focused)?.querySelector("button:not([hidden])")?.focus(); // once it is enabled: before, it takes no focus
-  restore();
-}
+  if (!held || document.activeElement?.closest?.(".card")) return;
+  const there = document.getElementById(held.element) ?? card(held.card)?.querySelector("button[data-act]");
+  there?.focus({ preventScroll: true });
+});
+
+queue.addEventListener("htmx:afterRequest", ({ detail: { successful, xhr } }) => {
+  clearTimeout(refresh.timer);
+  if (successful && live.up) say(words.connected, true);
+  else if (!successful && xhr.status !== 401) {
+    say(words.reconnecting, false);
+    if (live.up) refresh.timer = setTimeout(refresh, AGAIN_AFTER); // else it is asked for every few seconds anyway
+  }
+  if (!xhr.late) answered(xhr.number);
+});
 
 // One's own, or one in which one is present.
 const readable = (card) => card?.dataset.mine === "yes" || card?.dataset.reads !== undefined;
@@ -140,6 +155,8 @@ function talkOf(mine) {
     talk.element.hidden = true;
     talks.set(id, talk);
     pane.append(talk.element);
+    htmx.process(talk.element); // which asks for parts of its own
+    talk.aids.load();
   }
   return talks.get(id);
 }
@@ -186,11 +203,18 @@ function warn(code) {
 }
 
 queue.addEventListener("pointerdown", () => {
-  pressed = new Promise((released) => {
-    const after = () => setTimeout(released, 0); // the click comes in the same task as the release, or right after it
-    for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, after, { once: true });
-    setTimeout(released, 2000);
-  });
+  const press = { again: pressed?.again ?? false };
+  pressed = press;
+  const ended = new AbortController();
+  const released = () => {
+    ended.abort();
+    if (pressed !== press) return;
+    pressed = null;
+    if (press.again) refresh();
+  };
+  const after = () => setTimeout(released, 0); // the click comes in the same task as the release, or right after it
+  for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, after, { signal: ended.signal });
+  setTimeout(released, LONGEST_PRESS);
 });
 
 queue.addEventListener("click", async (event) => {
@@ -247,6 +271,8 @@ function tick() {
   }
 }
 
+leaveWhenSignedOut(signedOut);
+htmx.process(queue); // htmx itself begins a moment later, when the page is complete
 new Keys({
   queue,
   talk: () => [...talks.values()].find((talk) => !talk.element.hidden),
