@@ -110,7 +110,7 @@ def test_on_a_phone_too(crowded: Stack, context: BrowserContext) -> None:
     enter(page, crowded, "demo2")
     expect(page.locator(".card").nth(CARDS - 2)).to_be_attached(timeout=WITHIN)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    last = ids(page)[-1]
+    last = page.locator('.card[data-owned="no"]').last.get_attribute("data-id")
     page.locator(f"#claim-{last}").scroll_into_view_if_needed()
     page.locator(f"#claim-{last}:enabled").click()
     expect(page.locator(".talk:not([hidden]) textarea[name=text]")).to_be_visible(timeout=WITHIN)

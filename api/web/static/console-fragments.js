@@ -2,6 +2,9 @@
 // templates; htmx and Idiomorph are those of vendor/, loaded before this.
 import { leave } from "./console-api.js";
 
+// Written as soon as htmx is there, whether it looks after the history or not. Nothing of ours is kept in a browser.
+sessionStorage.removeItem("htmx-current-path-for-history");
+
 // Who is signed out leaves. Elsewhere an answer that is no part leaves what is shown as it is.
 export function leaveWhenSignedOut(act = leave) {
   document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {

@@ -58,7 +58,8 @@ export class Keys {
   move(by) {
     const buttons = [...this.queue.querySelectorAll(".card button[data-act]:enabled")].filter((one) => one.offsetParent);
     if (!buttons.length) return false;
-    const at = buttons.indexOf(document.activeElement);
+    const here = document.activeElement.closest(".card button[data-act], .card"); // the card itself, where its button went
+    const at = buttons.findIndex((one) => one === here || here?.matches(".card") && here.contains(one));
     const to = at < 0 ? (by > 0 ? 0 : buttons.length - 1) : at + by;
     const next = buttons[Math.max(0, Math.min(buttons.length - 1, to))];
     next.focus();

@@ -89,21 +89,25 @@ function answered(number) {
 
 queue.addEventListener("htmx:beforeSend", ({ detail }) => (detail.xhr.number = ++sent));
 
-let held = null; // where the focus was, by the id of its element and of its card
+let held = null; // where the focus was last, if on a card: the element's id and the card's
+
+document.addEventListener("focusin", ({ target }) => {
+  held = target.closest(".card") && { element: target.id, card: target.closest(".card").dataset.id };
+});
+document.addEventListener("pointerdown", ({ target }) => target.closest(".card") || (held = null));
 
 queue.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (pressed) { // a card that is replaced between press and release swallows the click: what came is asked for again then
-    pressed.again = detail.xhr.late = true;
-    detail.shouldSwap = false;
-  }
-  const focused = document.activeElement?.closest?.(".card") && document.activeElement;
-  held = focused && { element: focused.id, card: focused.closest(".card").dataset.id };
+  if (!pressed) return; // a card that is replaced between press and release swallows the click: it is asked for again then
+  pressed.again = detail.xhr.late = true;
+  detail.shouldSwap = false;
 });
 
 queue.addEventListener("htmx:afterSwap", () => {
   settle();
-  if (!held || document.activeElement?.closest?.(".card")) return;
-  const there = document.getElementById(held.element) ?? card(held.card)?.querySelector("button[data-act]");
+  if (!held || document.activeElement !== document.body) return;
+  // A button that is there no more leaves its focus to the card, not to another button: a second Enter must do nothing.
+  const there = document.getElementById(held.element) ?? card(held.card);
+  if (there?.matches(".card")) there.tabIndex = -1;
   there?.focus({ preventScroll: true });
 });
 
