@@ -21,7 +21,7 @@ HTMX_CONFIG: Final = json.dumps({
     "disableInheritance": True,  # what an element asks for stands on it
     "ignoreTitle": True,
     "defaultSettleDelay": 0,  # a hidden tab's timers stand still
-    "timeout": 20_000,  # a network that is gone without a word
+    "timeout": 10_000,  # ms; a network that is gone without a word must not hold up what is asked for after it
     "scrollIntoViewOnBoost": False,
 })
 """Read by htmx from ``<meta name="htmx-config">``, before any of our scripts runs."""

@@ -28,7 +28,7 @@ const came = new WeakMap(); // each card as the server drew it
 htmx.defineExtension("cards", {
   handleSwap(style, target, fragment) {
     if (style !== "cards") return false;
-    return Idiomorph.morph(target.querySelector(".groups"), fragment.querySelector(".groups"), {
+    Idiomorph.morph(target.querySelector(".groups"), fragment.querySelector(".groups"), {
       callbacks: {
         beforeNodeMorphed(card, fresh) {
           if (!fresh.matches?.(".card")) return true;
@@ -41,5 +41,6 @@ htmx.defineExtension("cards", {
         beforeAttributeUpdated: (name) => name !== "open" && name !== "disabled",
       },
     });
+    return true; // a card asks for nothing by itself: htmx need not look through it
   },
 });

@@ -42,6 +42,9 @@ export function handsInTalk(talk, { after, warn }) {
   const form = talk.element.querySelector(".transfer");
   const menu = form.closest(".menu");
   menu.addEventListener("toggle", () => menu.open && htmx.trigger(form.elements.to, "opened"));
+  form.elements.to.addEventListener("htmx:afterRequest", ({ detail: { successful, xhr } }) => {
+    if (!successful && xhr.status !== 401 && xhr.status !== 404) warn("store-away"); // 404: it is with somebody else by now
+  });
   form.querySelector("[data-hands=invite]").addEventListener("click", () => {
     if (form.reportValidity()) act("invite", { to: form.elements.to.value });
   });

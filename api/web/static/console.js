@@ -45,7 +45,7 @@ const live = new Live({
 });
 
 function say(text, good) {
-  connection.textContent = text;
+  if (connection.textContent !== text) connection.textContent = text; // it is read out when it changes, and only then
   connection.classList.toggle("down", !good);
 }
 
@@ -265,12 +265,17 @@ function span(milliseconds) {
   return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
 }
 
+// Only what changes is written: every write lays the card out anew, and there may be two hundred.
+function show(time, text) {
+  if (time.textContent !== text) time.textContent = text;
+}
+
 function tick() {
   const now = Date.now() + clockSlip;
-  for (const since of document.querySelectorAll("[data-since]")) since.textContent = span(now - Date.parse(since.dataset.since));
+  for (const since of document.querySelectorAll("[data-since]")) show(since, span(now - Date.parse(since.dataset.since)));
   for (const until of document.querySelectorAll("[data-until]")) {
     const left = Date.parse(until.dataset.until) - now;
-    until.textContent = left > 0 ? span(left).replace(/:\d\d$/, "") : words.window_closed;
+    show(until, left > 0 ? span(left).replace(/:\d\d$/, "") : words.window_closed);
     until.classList.toggle("late", left < 3600000);
   }
 }
