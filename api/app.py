@@ -51,6 +51,7 @@ from api.settings import Settings, load_settings
 from api.staff.demo import prepare_demo_staff
 from api.web.console import build_console
 from api.web.simulator import simulator_routes
+from api.web.words import CatalogueError
 from api.webhooks import Doors, webhook_routes
 
 
@@ -82,7 +83,7 @@ def create() -> Starlette:
     Raises:
         api.settings.SettingsError: a setting is wrong.
         api.scripts.release.ScriptProblems: the default release has errors.
-        SystemExit: the durable store cannot be used; one line says why, without its address.
+        SystemExit: the durable store or what the console says cannot be used; one line says why.
     """
     root = Path(__file__).resolve().parent.parent
     settings = load_settings(os.environ, root)
@@ -97,7 +98,10 @@ def create() -> Starlette:
     except (DatabaseUnavailable, sa.exc.SQLAlchemyError) as error:
         # started again and again by the supervisor: one line each time, and none of a driver's words
         raise SystemExit(f"hams: gateway: HAMS_DATABASE_URL: {why(error)}") from None
-    made = application(gateway)
+    try:
+        made = application(gateway)
+    except CatalogueError as error:
+        raise SystemExit(f"hams: gateway: {error}") from None
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be walked again in the middle of somebody's turn
     return made

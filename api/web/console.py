@@ -40,7 +40,7 @@ from api.web.board import Drawing, Person, Reading, grouped
 from api.web.colleagues import add_colleagues
 from api.web.fragments import HTMX_CONFIG
 from api.web.rota import OnDuty, add_rota_page
-from api.web.words import Words, in_words
+from api.web.words import Words, catalogues, in_words
 
 _HERE = Path(__file__).parent
 
@@ -67,7 +67,7 @@ MARKS = (
 
 _SPOKEN_BY_SCRIPT = (
     "connected", "reconnecting", "exit_warning", "left_banner", "taken_banner", "lapsed", "state_sending",
-    "state_queued", "state_waits", "state_lapsed", "state_unsure", *MARKS, "unsent_banner", "state_sent", "state_failed", "state_refused", "too_long", "window_closed", "unread",
+    "state_queued", "state_waits", "state_lapsed", "state_unsure", *MARKS, "unsent_banner", "state_sent", "state_failed", "state_refused", "too_long", "window_closed",
     "problem_refused", "problem_too-soon", "problem_stale-epoch", "problem_not-yours", "problem_wrong-state",
     "problem_not-invited", "problem_not-proposed", "problem_same-person", "problem_invalid", "problem_not-found", "now_with",
     "problem_store-away", "problem_other", "title", "bell_on", "bell_off", "bell_notice",
@@ -75,8 +75,21 @@ _SPOKEN_BY_SCRIPT = (
     "split_too_many", "not_sent_rest",
 )
 
+_COUNTED_BY_SCRIPT = ("unread",)
+
+
+def spoken_by_script(words: Words) -> dict[str, str | list[str]]:
+    """What the console's scripts say; of what they count, all forms."""
+    return {**{code: words(code) for code in _SPOKEN_BY_SCRIPT}, **{code: words.forms(code) for code in _COUNTED_BY_SCRIPT}}
+
+
 def build_console(deps: Deps) -> APIRouter:
-    """The console's routes under ``/console``."""
+    """The console's routes under ``/console``.
+
+    Raises:
+        CatalogueError: what the pages say cannot be read.
+    """
+    catalogues()
     router = APIRouter(prefix="/console", include_in_schema=False)
     sessions = sessions_of(deps)
     templates = jinja2.Environment(
@@ -127,11 +140,10 @@ def build_console(deps: Deps) -> APIRouter:
             return RedirectResponse(f"/console/sign-in?lang={words.language}", 303, headers=HEADERS)
         if member.provisional:
             return RedirectResponse(f"/console/account?lang={words.language}", 303, headers=HEADERS)
-        spoken = {code: words(code) for code in _SPOKEN_BY_SCRIPT}
         return page(
             "console.html", words, member=member, groups=board(people, member, words), now=deps.clock(),
             duty=count, may_set_rota=may_set(member),
-            spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, done=DONE, longest=LONGEST_MESSAGE,
+            spoken=json.dumps(spoken_by_script(words), ensure_ascii=False), outcomes=OUTCOMES, done=DONE, longest=LONGEST_MESSAGE,
             bands=BANDS, raise_reasons=RAISE_REASONS,
             lower_reasons=LOWER_REASONS, block_reasons=BLOCK_REASONS,
             contact_reasons=contacts.REASONS, account_spoken=about_accounts(words),

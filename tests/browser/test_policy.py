@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from api.web.words import Words
 from tests.browser.conftest import Watch
 from tests.browser.test_hands import enter
 from tests.journeys.stack import Phone, Stack
@@ -143,6 +144,17 @@ def test_whoever_is_signed_out_leaves(lead: Page) -> None:
     lead.context.clear_cookies()
     lead.locator("#queue").dispatch_event("changed")
     lead.wait_for_url("**/console/sign-in?lang=en", timeout=WITHIN)
+
+
+@pytest.mark.parametrize("language", ["ar", "en"])
+def test_scripts_count_as_the_catalogues_do(stack: Stack, lead: Page, language: str) -> None:
+    lead.goto(f"{stack.base}/console?lang={language}")
+    said = lead.evaluate(
+        "async () => { const { counted } = await import('/console/static/console-words.js');"
+        " const { unread } = JSON.parse(document.body.dataset.words);"
+        " return [...Array(130).keys()].map((number) => counted(unread, number)); }"
+    )
+    assert said == [Words(language).count("unread", number) for number in range(130)]
 
 
 @pytest.mark.parametrize("language", ["ar", "en"])

@@ -6,6 +6,7 @@ import { handsInTalk, handsOnCards, raiseByKey } from "./console-hands.js";
 import { Keys } from "./console-keys.js";
 import { Live } from "./console-live.js";
 import { Talk } from "./console-talk.js";
+import { counted } from "./console-words.js";
 
 const words = JSON.parse(document.body.dataset.words);
 const longest = Number(document.body.dataset.longest);
@@ -194,7 +195,7 @@ function showUnread(talk) {
   const badge = card(talk.id)?.querySelector(".unread");
   if (!badge) return;
   badge.hidden = talk.unread === 0;
-  badge.textContent = talk.unread ? `${talk.unread} ${words.unread}` : "";
+  badge.textContent = talk.unread ? counted(words.unread, talk.unread) : "";
 }
 
 function warn(code) {
