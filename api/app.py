@@ -55,6 +55,7 @@ from api.settings import Settings, load_settings
 from api.staff.demo import prepare_demo_staff
 from api.web.console import build_console
 from api.web.simulator import simulator_routes
+from api.web.words import CatalogueError
 from api.webhooks import Doors, webhook_routes
 
 
@@ -87,7 +88,7 @@ def create() -> Starlette:
     Raises:
         api.settings.SettingsError: a setting is wrong.
         api.scripts.release.ScriptProblems: the default release has errors.
-        SystemExit: the durable store cannot be used; one line says why, without its address.
+        SystemExit: the durable store or what the console says cannot be used; one line says why.
     """
     root = Path(__file__).resolve().parent.parent
     settings = load_settings(os.environ, root)
@@ -102,7 +103,10 @@ def create() -> Starlette:
     except (DatabaseUnavailable, sa.exc.SQLAlchemyError) as error:
         # started again and again by the supervisor: one line each time, and none of a driver's words
         raise SystemExit(f"hams: gateway: HAMS_DATABASE_URL: {why(error)}") from None
-    made = application(gateway)
+    try:
+        made = application(gateway)
+    except CatalogueError as error:
+        raise SystemExit(f"hams: gateway: {error}") from None
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # glibc: what reading the scripts took goes back to the machine
         ctypes.CDLL(None).malloc_trim(0)

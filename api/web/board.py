@@ -28,7 +28,7 @@ _MOST_DRAWN = 4_000
 _MOST_PAGES = 300
 """Different pages remembered: consoles that look at one desk in one language mostly share theirs."""
 
-_KEPT = Markup('<li class="card" data-id="{}" data-kept></li>\n')
+_KEPT = Markup('<li class="card" id="card-{}" data-kept></li>\n')
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The counsellors' console: a sign-in page, the queue with its cards, the live talk.
 
 Pages are rendered here; acts go through ``/api/v1``. The queue is re-rendered as a fragment when the socket says that
-it changed (and every few seconds when there is no socket). Words of a talk are only ever in the page's memory.
+it changed (and every few seconds when there is no socket); htmx puts it in place (``fragments.py``). Words of a talk are only ever in the page's memory.
 """
 
 from __future__ import annotations
@@ -31,15 +31,16 @@ from api.scripts.desks import desk_named
 from api.scripts.segments import BODY_LIMIT, room_for
 from api.staff.accounts import Staff
 from api.staff.passkeys import relying_party
-from api.staff.tables import LOOKS_AFTER, PASSKEY_LABELS
 from api.v1 import Deps, seen, sessions_of, who_is
 from api.v1_notes import LONGEST_NOTE
 from api.v1_rota import may_set
+from api.web.account import about_accounts, about_signing_in, add_account_pages
 from api.web.assets import answer, read_assets
 from api.web.board import Board, Drawing, Pages, Reading, grouped
+from api.web.colleagues import add_colleagues
+from api.web.fragments import HTMX_CONFIG
 from api.web.rota import OnDuty, add_rota_page
-from api.web.words import Words, in_words
-from api.web.words_accounts import ACCOUNT_WORDS
+from api.web.words import Words, catalogues, in_words
 
 _HERE = Path(__file__).parent
 
@@ -66,7 +67,7 @@ MARKS = (
 
 _SPOKEN_BY_SCRIPT = (
     "connected", "reconnecting", "exit_warning", "left_banner", "taken_banner", "lapsed", "state_sending",
-    "state_queued", "state_waits", "state_lapsed", "state_unsure", *MARKS, "unsent_banner", "state_sent", "state_failed", "state_refused", "too_long", "window_closed", "unread",
+    "state_queued", "state_waits", "state_lapsed", "state_unsure", *MARKS, "unsent_banner", "state_sent", "state_failed", "state_refused", "too_long", "window_closed",
     "problem_refused", "problem_too-soon", "problem_stale-epoch", "problem_not-yours", "problem_wrong-state",
     "problem_not-invited", "problem_not-proposed", "problem_same-person", "problem_invalid", "problem_not-found", "now_with",
     "problem_store-away", "problem_other", "title", "bell_on", "bell_off", "bell_notice",
@@ -76,30 +77,41 @@ _SPOKEN_BY_SCRIPT = (
     "split_too_many", "not_sent_rest",
 )
 
-_SPOKEN_ABOUT_ACCOUNTS = (*ACCOUNT_WORDS, *(code for code in _SPOKEN_BY_SCRIPT if code.startswith("problem_")))
-"""What the scripts of the account page and of the dialogs say."""
+_COUNTED_BY_SCRIPT = ("unread",)
+
+
+def spoken_by_script(words: Words) -> dict[str, str | list[str]]:
+    """What the console's scripts say; of what they count, all forms."""
+    return {**{code: words(code) for code in _SPOKEN_BY_SCRIPT}, **{code: words.forms(code) for code in _COUNTED_BY_SCRIPT}}
 
 
 def build_console(deps: Deps) -> APIRouter:
-    """The console's routes under ``/console``."""
+    """The console's routes under ``/console``.
+
+    Raises:
+        CatalogueError: what the pages say cannot be read.
+    """
+    catalogues()
     router = APIRouter(prefix="/console", include_in_schema=False)
     sessions = sessions_of(deps)
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )
-    assets = read_assets(*(_HERE / "static").glob("console*"), *(_HERE / "static" / "fonts").glob("*"))
+    assets = read_assets(*(_HERE / "static").glob("console*"), *(_HERE / "static" / "vendor").glob("*"), *(_HERE / "static" / "fonts").glob("*"))
 
     passkeys_possible = relying_party(deps.public_url) is not None
 
     def page(name: str, words: Words, **values: Any) -> HTMLResponse:
         other = "en" if words.language == "ar" else "ar"
         html = templates.get_template(name).render(
-            words=words, other_language=other, passkeys_possible=passkeys_possible, **values
+            words=words, other_language=other, passkeys_possible=passkeys_possible, htmx_config=HTMX_CONFIG, **values
         )
         return HTMLResponse(html, headers=HEADERS)
 
+    add_account_pages(router, deps, sessions, page, HEADERS)
     add_rota_page(router, deps, sessions, page, HEADERS)
+    add_colleagues(router, deps, sessions, page, HEADERS)
     duty = OnDuty(deps)
 
     reading, drawing, pages = Reading(deps.database), Drawing(templates), Pages()
@@ -136,10 +148,9 @@ def build_console(deps: Deps) -> APIRouter:
             return RedirectResponse(f"/console/sign-in?lang={words.language}", 303, headers=HEADERS)
         if member.provisional:
             return RedirectResponse(f"/console/account?lang={words.language}", 303, headers=HEADERS)
-        spoken = {code: words(code) for code in _SPOKEN_BY_SCRIPT}
         return page(
             "console.html", words, member=member, **board(seen_here, member, words), duty=count, may_set_rota=may_set(member),
-            spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, done=DONE, longest=LONGEST_MESSAGE,
+            spoken=json.dumps(spoken_by_script(words), ensure_ascii=False), outcomes=OUTCOMES, done=DONE, longest=LONGEST_MESSAGE,
             bands=BANDS, raise_reasons=RAISE_REASONS,
             lower_reasons=LOWER_REASONS, block_reasons=BLOCK_REASONS,
             session=session, longest_note=LONGEST_NOTE,
@@ -151,23 +162,6 @@ def build_console(deps: Deps) -> APIRouter:
         session = await sessions.read(request.cookies.get(sessions.cookie), touch=False)
         return deps.keyring.mac("session tag", session.key.encode()).hex()[:32] if session is not None else ""
 
-    def about_accounts(words: Words) -> str:
-        return json.dumps({code: words(code) for code in _SPOKEN_ABOUT_ACCOUNTS}, ensure_ascii=False)
-
-    @router.get("/account")
-    async def account(request: Request, lang: str = "ar") -> Response:
-        words = Words(lang)
-        try:
-            member = await who_is(deps, sessions, request)
-        except (RedisError, DatabaseUnavailable):
-            return PlainTextResponse(words("problem_store-away"), 503, headers={**HEADERS, "Retry-After": "2"})
-        if member is None:
-            return RedirectResponse(f"/console/sign-in?lang={words.language}", 303, headers=HEADERS)
-        return page(
-            "console_account.html", words, member=member, account_spoken=about_accounts(words),
-            passkey_labels=PASSKEY_LABELS, looks_after=LOOKS_AFTER,
-        )
-
     @router.get("/sign-in")
     async def sign_in(request: Request, lang: str = "ar") -> Response:
         words = Words(lang)
@@ -175,8 +169,7 @@ def build_console(deps: Deps) -> APIRouter:
             nobody = await who_is(deps, sessions, request, touch=False) is None
         except (RedisError, DatabaseUnavailable):
             nobody = False
-        spoken = {code: words(code) for code in _SPOKEN_ABOUT_ACCOUNTS if code.startswith("problem_")}
-        return page("console_signin.html", words, nobody=nobody, spoken=json.dumps(spoken, ensure_ascii=False))
+        return page("console_signin.html", words, nobody=nobody, spoken=about_signing_in(words))
 
     @router.get("/queue")
     async def fragment(request: Request, lang: str = "ar", drawn: str = "") -> Response:

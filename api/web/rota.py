@@ -47,6 +47,8 @@ def add_rota_page(
         words = Words(lang)
         try:
             member = await who_is(deps, sessions, request)
+            if member is None and "hx-request" in request.headers:  # the page that asks for its parts anew
+                return PlainTextResponse("", 401, headers=dict(headers))
             if member is None:
                 return RedirectResponse(f"/console/sign-in?lang={words.language}", 303, headers=dict(headers))
             if not may_set(member):

@@ -61,12 +61,18 @@ def test_a_warm_transfer_and_a_take_over(stack: Stack, screens: list[Page]) -> N
     talk.locator(".write textarea").press("Enter")
     expect(phone.locator(".talk li").last).to_contain_text("أنا ريم", timeout=WITHIN)
 
-    # with the keyboard alone: into the menu, to the name, the invitation
+    # with the keyboard alone: into the menu, to the name, past the cold hand-over to the warm one
     talk.locator(".menu summary").first.focus()
     first.keyboard.press("Enter")
-    form = talk.locator(".hands-form[data-hands=invite]")
-    form.locator("input").focus()
+    to = talk.locator(".transfer select[name=to]")
+    expect(to.locator("option[value=demo2]")).to_have_count(1, timeout=WITHIN)
+    assert to.locator("option[value=demo]").count() == 0, "not to oneself"
+    first.keyboard.press("Tab")
+    expect(to).to_be_focused()
     first.keyboard.type("demo2")
+    for _ in range(2):
+        first.keyboard.press("Tab")
+    expect(talk.locator("[data-hands=invite]")).to_be_focused()
     first.keyboard.press("Enter")
     expect(second.locator(f"{card} [data-hands=accept]")).to_be_enabled(timeout=WITHIN)
     second.locator(f"{card} [data-hands=accept]").click()

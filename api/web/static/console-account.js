@@ -1,14 +1,18 @@
 // One's own account: passkeys, password, sessions; for those who look after accounts, the accounts of others.
 import { call, leave } from "./console-api.js";
+import { leaveWhenSignedOut, tellTimes } from "./console-fragments.js";
 import { makePasskey, passkeysPossible } from "./console-passkey.js";
 import { withStepUp } from "./console-stepup.js";
 
 const words = JSON.parse(document.body.dataset.words);
-const { role, name, home } = document.body.dataset;
+const { home } = document.body.dataset;
 const language = document.documentElement.lang;
 const notice = document.getElementById("notice");
-const day = (at) => new Date(at).toLocaleDateString(language === "ar" ? "ar-JO" : "en-GB", { day: "numeric", month: "long", year: "numeric" });
-const hour = (at) => new Date(at).toLocaleTimeString(language === "ar" ? "ar-JO" : "en-GB", { hour: "2-digit", minute: "2-digit" });
+const locale = language === "ar" ? "ar-JO" : "en-GB";
+const formats = {
+  day: (at) => at.toLocaleDateString(locale, { day: "numeric", month: "long", year: "numeric" }),
+  hour: (at) => at.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" }),
+};
 
 function say(text, bad) {
   notice.textContent = text;
@@ -25,53 +29,69 @@ function well({ ok, code }) {
   return false;
 }
 
-function element(kind, text, rest = {}) {
-  return Object.assign(document.createElement(kind), { textContent: text, ...rest });
+// What cannot be undone is pressed twice. True the second time.
+function sure(button) {
+  if (button.dataset.sure !== undefined) return true;
+  const said = button.textContent;
+  button.dataset.sure = "";
+  button.textContent = words.really;
+  setTimeout(() => {
+    delete button.dataset.sure;
+    button.textContent = said;
+  }, 5000);
+  return false;
 }
 
-// What cannot be undone is pressed twice.
-function twice(button, act) {
-  const said = button.textContent;
-  button.addEventListener("click", async () => {
-    if (button.dataset.sure === undefined) {
-      button.dataset.sure = "";
-      button.textContent = words.really;
-      setTimeout(() => {
-        delete button.dataset.sure;
-        button.textContent = said;
-      }, 5000);
-      return;
-    }
-    button.disabled = true;
-    await act();
-    button.disabled = false;
-  });
-  return button;
+async function once(button, act) {
+  if (button.disabled || !sure(button)) return;
+  button.disabled = true;
+  await act();
+  button.disabled = false;
 }
+
+// A list as the server draws it; what its buttons do, by their names.
+function list(id, acts) {
+  const place = document.getElementById(id);
+  if (!place) return null;
+  const settle = () => {
+    tellTimes(place, formats);
+    for (const button of place.querySelectorAll("button:disabled")) button.disabled = false;
+  };
+  let acted = false;
+  place.addEventListener("htmx:afterSwap", () => {
+    settle();
+    // The button that was pressed has gone with the old list: who came by keyboard goes on at the head of the section.
+    if (acted && document.activeElement === document.body) place.parentElement.querySelector("h2").focus();
+    acted = false;
+  });
+  place.addEventListener("htmx:afterRequest", ({ detail: { successful, xhr } }) => {
+    if (!successful && xhr.status !== 401) say(words["problem_store-away"] ?? words.problem_other, true);
+  });
+  place.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-act]");
+    if (!button) return;
+    once(button, () => {
+      acted = true;
+      return acts[button.dataset.act](encodeURIComponent(button.dataset.of));
+    });
+  });
+  htmx.process(place);
+  settle();
+  return place;
+}
+
+const drawAnew = (place) => htmx.trigger(place, "changed");
 
 // ---- passkeys
 
-const passkeys = document.getElementById("passkeys");
+const passkeys = list("passkeys", {
+  async "remove-passkey"(id) {
+    if (!well(await withStepUp(() => call("DELETE", `session/passkeys/${id}`)))) return;
+    say(words.passkey_removed, false);
+    drawAnew(passkeys);
+  },
+});
 const add = document.getElementById("add-passkey");
-
-async function showPasskeys() {
-  if (!passkeys) return;
-  const answer = await call("GET", "session/passkeys");
-  if (!well(answer)) return;
-  document.getElementById("no-passkeys").hidden = answer.body.passkeys.length > 0;
-  passkeys.replaceChildren(...answer.body.passkeys.map((one) => {
-    const row = element("li", "");
-    const facts = element("div", "");
-    const used = one.used_at ? `${words.used_on} ${day(one.used_at)}` : words.never_used;
-    facts.append(element("strong", words[one.label]), element("p", `${words.added_on} ${day(one.created_at)} · ${used}`, { className: "quiet small" }));
-    row.append(facts, twice(element("button", words.remove, { type: "button" }), async () => {
-      if (!well(await withStepUp(() => call("DELETE", `session/passkeys/${one.id}`)))) return;
-      say(words.passkey_removed, false);
-      await showPasskeys();
-    }));
-    return row;
-  }));
-}
 
 add?.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -84,7 +104,7 @@ add?.addEventListener("submit", async (event) => {
   const kept = await call("POST", "session/passkeys", { label, passkey: made.passkey });
   if (!well(kept.code === "refused" ? { ok: false, code: "passkey-refused" } : kept)) return;
   say(words.passkey_added, false);
-  await showPasskeys();
+  drawAnew(passkeys);
 });
 
 // ---- password and sessions
@@ -113,65 +133,35 @@ async function showAuthenticator() {
 }
 
 const everywhere = document.getElementById("everywhere");
-twice(everywhere, async () => {
+everywhere.addEventListener("click", () => once(everywhere, async () => {
   if (well(await call("DELETE", "sessions"))) leave();
-});
+}));
 
 // ---- the accounts of others
 
-const accounts = document.getElementById("accounts");
 const made = document.getElementById("made");
-
-async function showAccounts() {
-  if (!accounts) return;
-  const answer = await call("GET", "staff");
-  if (!well(answer)) return;
-  accounts.replaceChildren(...answer.body.accounts.map(rowOf));
-}
-
-function rowOf(one) {
-  const row = element("li", "");
-  const facts = element("div", "");
-  const line = [words[`role_${one.role}`], one.desks.join(" · ") || words.every_desk, `${words.passkeys}: ${one.passkeys}`];
-  const title = element("strong", "");
-  title.append(element("bdi", one.username));
-  facts.append(title, element("p", line.join(" · "), { className: "quiet small" }));
-  if (!one.active) facts.append(element("p", words.out_of_service, { className: "chip strong" }));
-  if (one.recovery_by) {
-    const asked = element("p", `${words.asked_by} `, { className: "small" });
-    asked.append(element("bdi", one.recovery_by), ` ${words.until} ${hour(one.recovery_until)}`);
-    facts.append(asked);
-  }
-  const acts = element("div", "", { className: "acts" });
-  const path = `staff/${encodeURIComponent(one.username)}`;
-  const button = (said, act, kind = "") => acts.append(twice(element("button", said, { type: "button", className: kind }), act));
-  const other = one.username !== name;
-  if (other && one.recovery_by && one.recovery_by !== name) {
-    button(words.confirm_recovery, async () => {
-      const answer = await withStepUp(() => call("POST", `${path}/recovery/confirm`));
-      if (!well(answer)) return;
-      for (const place of made.querySelectorAll("[data-made]")) place.textContent = answer.body[place.dataset.made];
-      made.hidden = false;
-      made.scrollIntoView({ block: "nearest" });
-      await showAccounts();
-    }, "main");
-  }
-  if (other && role === "admin") {
-    const done = (answer) => well(answer) && showAccounts();
-    if (one.recovery_by) button(words.take_back_recovery, async () => done(await call("DELETE", `${path}/recovery`)));
-    else button(words.ask_recovery, async () => done(await withStepUp(() => call("POST", `${path}/recovery`))));
-    if (one.active) button(words.put_out, async () => done(await withStepUp(() => call("POST", `${path}/deactivate`))));
-  }
-  row.append(facts, acts);
-  return row;
-}
+const done = (answer) => well(answer) && drawAnew(accounts);
+const accounts = list("accounts", {
+  async "confirm-recovery"(name) {
+    const answer = await withStepUp(() => call("POST", `staff/${name}/recovery/confirm`));
+    if (!well(answer)) return;
+    for (const place of made.querySelectorAll("[data-made]")) place.textContent = answer.body[place.dataset.made];
+    made.hidden = false;
+    made.scrollIntoView({ block: "nearest" });
+    drawAnew(accounts);
+  },
+  "ask-recovery": async (name) => done(await withStepUp(() => call("POST", `staff/${name}/recovery`))),
+  "take-back-recovery": async (name) => done(await call("DELETE", `staff/${name}/recovery`)),
+  "put-out": async (name) => done(await withStepUp(() => call("POST", `staff/${name}/deactivate`))),
+});
 
 document.getElementById("made-done")?.addEventListener("click", () => {
   for (const place of made.querySelectorAll("[data-made]")) place.textContent = "";
   made.hidden = true;
 });
 
-await Promise.all([showPasskeys(), showAccounts(), showAuthenticator()]);
+leaveWhenSignedOut();
+await showAuthenticator();
 for (const button of [everywhere, password.querySelector("button")]) button.disabled = false;
 if (add && passkeysPossible()) add.querySelector("button").disabled = false;
 document.body.dataset.ready = "";

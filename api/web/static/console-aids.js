@@ -4,6 +4,7 @@ import { call } from "./console-api.js";
 const BLANK = /\{[^{}\n]{1,24}\}/;
 const NUMBER = /(?:[+٠-٩۰-۹\d][ -]?){3,}/;
 const LINK = /https?:\/\/|\bwww\.|\bwa\.me\b/i;
+const AGAIN_AFTER = 3000;
 const UNSURE_LENGTH = 60; // until it is known what the channel takes, the server is asked from here on
 const WIDE = matchMedia("(min-width: 75rem)");
 
@@ -19,9 +20,19 @@ export class Aids {
     this.split = part(".split");
     this.warning = part(".aid-warning");
     this.said = part(".aid-said");
+    this.find.setAttribute("aria-controls", part(".replies-list").id);
     this.loaded = false;
     this.wanted = null; // whether the panel is to be open; until somebody says, the width decides
     this.asking = false;
+    this.here.addEventListener("htmx:beforeSwap", ({ detail }) => {
+      this.scrolled = this.panel.scrollTop;
+      if (talk.over) detail.shouldSwap = false;
+    });
+    this.here.addEventListener("htmx:afterRequest", (event) => this.came(event.detail));
+    this.finder.addEventListener("pointerdown", (event) => {
+      if (event.target.closest("[role=listbox]")) event.preventDefault(); // the focus stays where one types
+    });
+    this.finder.addEventListener("click", (event) => this.take(event.target.closest("[role=option]")));
     element.addEventListener("click", (event) => this.clicked(event));
     this.panel.addEventListener("change", (event) => this.ticked(event));
     this.find.addEventListener("input", () => this.filter());
@@ -46,37 +57,24 @@ export class Aids {
     if (!this.talk.element.hidden) this.load();
   }
 
-  async load() {
-    if (this.loaded || this.talk.over || this.talk.reading) return;
+  load() {
+    if (this.loaded || this.talk.over || this.talk.reading || !this.here.isConnected) return;
     this.loaded = true;
-    let html = "";
-    let none = false;
-    try {
-      const answer = await fetch(`/console/aids/${this.talk.id}?lang=${document.documentElement.lang}`, { cache: "no-store" });
-      if (answer.ok) html = await answer.text();
-      none = answer.status === 204 || answer.status === 404; // the queue says so too, if the talk is somebody else's
-    } catch {
-      // below: as after any other answer that brought nothing
-    }
-    const body = html && new DOMParser().parseFromString(html, "text/html").querySelector(".aids-body");
-    if (this.talk.over || none) return;
-    if (!body) {
+    htmx.trigger(this.here, "wanted");
+  }
+
+  came({ successful, xhr }) {
+    if (this.talk.over || xhr.status === 204 || xhr.status === 404) return; // the queue says so too, if it is somebody else's
+    const body = this.here.querySelector(".aids-body");
+    if (!successful || !body) {
       this.loaded = false;
       this.said.textContent = this.talk.words.aids_away;
-      setTimeout(() => this.load(), 3000);
+      setTimeout(() => this.load(), AGAIN_AFTER);
       return;
     }
     if (this.said.textContent === this.talk.words.aids_away) this.said.textContent = "";
-    const list = body.querySelector(".replies-list");
-    this.finder.querySelector(".replies-list")?.remove();
-    list.addEventListener("pointerdown", (event) => event.preventDefault()); // the focus stays where one types
-    list.addEventListener("click", (event) => this.take(event.target.closest("[role=option]")));
-    this.finder.append(list);
-    this.find.setAttribute("aria-controls", list.id);
     this.limits = { whole: Number(body.dataset.whole), numbers: body.dataset.numbers === "yes", links: body.dataset.links === "yes" };
-    const scrolled = this.panel.scrollTop;
-    this.here.replaceChildren(body);
-    this.panel.scrollTop = scrolled;
+    this.panel.scrollTop = this.scrolled;
     if (!this.finder.hidden) this.filter();
     this.look();
   }

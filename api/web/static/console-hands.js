@@ -38,12 +38,24 @@ export function handsInTalk(talk, { after, warn }) {
   for (const form of talk.element.querySelectorAll(".hands-form")) {
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      const body = Object.fromEntries(new FormData(form));
-      const note = await noteOf(form, talk.id, body.to);
-      if (!note.ok) return warn(note.code);
-      if ((await act(form.dataset.hands, { ...body, ...note.body })) || !note.body.note) form.reset();
+      await act(form.dataset.hands, Object.fromEntries(new FormData(form)));
+      form.reset();
     });
   }
+  // To whom: asked for when the menu is opened, since who is on duty changes. Together, or (console-talk.js) without staying.
+  const form = talk.element.querySelector(".transfer");
+  const menu = form.closest(".menu");
+  menu.addEventListener("toggle", () => menu.open && htmx.trigger(form.elements.to, "opened"));
+  form.elements.to.addEventListener("htmx:afterRequest", ({ detail: { successful, xhr } }) => {
+    if (!successful && xhr.status !== 401 && xhr.status !== 404) warn("store-away"); // 404: it is with somebody else by now
+  });
+  form.querySelector("[data-hands=invite]").addEventListener("click", async () => {
+    if (!form.reportValidity()) return;
+    const to = form.elements.to.value;
+    const note = await noteOf(form, talk.id, to);
+    if (!note.ok) return warn(note.code);
+    if (await act("invite", { to, ...note.body })) form.querySelector(".handover-note").value = "";
+  });
   const now = talk.element.querySelector("button[data-hands=raise]");
   now?.addEventListener("click", () => act("raise", bodyOf(now)));
 }
@@ -53,16 +65,4 @@ export function raiseByKey(event, talk) {
   if (!event.altKey || !event.shiftKey || event.code !== "KeyR" || !talk) return;
   event.preventDefault();
   talk.element.querySelector(".menu button[data-hands=raise]")?.click();
-}
-
-// A card that is drawn anew keeps what was unfolded on it and which button had the focus.
-export function keepHands(queue) {
-  const unfolded = [...queue.querySelectorAll(".card details[open]")].map((one) => one.closest(".card").dataset.id);
-  const focused = document.activeElement?.closest?.(".card button[data-hands], .card summary");
-  const of = focused?.closest(".card").dataset.id;
-  const which = focused?.dataset.hands ? `button[data-hands="${focused.dataset.hands}"]` : "summary";
-  return () => {
-    for (const id of unfolded) queue.querySelector(`.card[data-id="${CSS.escape(id)}"] details`)?.setAttribute("open", "");
-    if (of) queue.querySelector(`.card[data-id="${CSS.escape(of)}"] ${which}`)?.focus();
-  };
 }

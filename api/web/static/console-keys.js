@@ -1,6 +1,9 @@
 // The keyboard. Letters work outside the writing box only; keys with Alt or Ctrl work anywhere. By the place of a key, not
 // by its letter, so that they lie on the same keys on an Arabic layout.
 
+// What is open has keys of its own: dialogs and, where there are any, popovers.
+const OPEN = CSS.supports("selector(:popover-open)") ? "dialog[open], :popover-open" : "dialog[open]";
+
 export class Keys {
   constructor({ queue, talk, back, help, opener }) {
     Object.assign(this, { queue, talk, back, help });
@@ -9,7 +12,7 @@ export class Keys {
   }
 
   pressed(event) {
-    if (event.isComposing || event.defaultPrevented || document.querySelector("dialog[open]")) return; // it has keys of its own
+    if (event.isComposing || event.defaultPrevented || document.querySelector(OPEN)) return;
     const done = event.altKey || event.ctrlKey || event.metaKey ? this.withModifier(event) : this.alone(event);
     if (done) event.preventDefault();
   }
@@ -55,7 +58,8 @@ export class Keys {
   move(by) {
     const buttons = [...this.queue.querySelectorAll(".card button[data-act]:enabled")].filter((one) => one.offsetParent);
     if (!buttons.length) return false;
-    const at = buttons.indexOf(document.activeElement);
+    const here = document.activeElement.closest(".card button[data-act], .card"); // the card itself, where its button went
+    const at = buttons.findIndex((one) => one === here || here?.matches(".card") && here.contains(one));
     const to = at < 0 ? (by > 0 ? 0 : buttons.length - 1) : at + by;
     const next = buttons[Math.max(0, Math.min(buttons.length - 1, to))];
     next.focus();

@@ -1,12 +1,13 @@
 // The rota's page: forms go to the API, then what is shown is fetched anew; forms keep what was typed for the next one.
 import { call, leave } from "./console-api.js";
+import { leaveWhenSignedOut, tellTimes } from "./console-fragments.js";
+import "./console-signout.js";
 
 const words = JSON.parse(document.body.dataset.words);
 const language = document.documentElement.lang;
 const rota = document.getElementById("rota");
 const notice = document.getElementById("notice");
 
-const DUTY_EVERY = 30000;
 const locale = language === "ar" ? "ar-JO-u-nu-latn-ca-gregory" : "en-GB";
 const moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });
@@ -19,37 +20,37 @@ function say(text) {
 }
 
 function settle() {
-  for (const time of rota.querySelectorAll("[data-moment]")) time.textContent = moment.format(new Date(time.dataset.moment));
-  for (const time of rota.querySelectorAll("[data-date]")) time.textContent = day.format(new Date(time.dataset.date));
+  tellTimes(rota, { moment: (at) => moment.format(at), date: (at) => day.format(at) });
   for (const button of rota.querySelectorAll("button:disabled")) button.disabled = false;
 }
 
-async function fetched(path) {
-  const response = await fetch(path, { cache: "no-store", credentials: "same-origin" }).catch(() => null);
-  if (response?.status === 401 || response?.redirected) leave();
-  return response?.ok && !response.redirected ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
-}
+// Only what is shown is replaced (hx-select-oob). Who was on a button that went with it goes on at the head of its section.
+let held;
 
-// Only what is shown is replaced. Who was on a button that went with it goes on at the head of its section.
-function redraw(page) {
-  const held = document.activeElement?.closest?.("[data-part]")?.dataset.part;
-  for (const fresh of page.querySelectorAll("[data-part]")) {
-    rota.querySelector(`[data-part="${fresh.dataset.part}"]`)?.replaceWith(fresh);
-  }
+rota.addEventListener("htmx:beforeSwap", () => (held = document.activeElement?.closest?.("[data-part]")?.dataset.part));
+rota.addEventListener("htmx:afterRequest", ({ detail: { elt, successful, xhr } }) => {
+  if (xhr.status === 401) return;
+  if (!successful) return elt === rota ? say(words["problem_store-away"]) : undefined; // who is on duty is asked for again anyway
   settle();
   if (held && !document.activeElement?.closest?.("[data-part]")) document.getElementById(`head-${held}`).focus();
-}
+  held = null;
+});
 
-async function refresh() {
-  const page = await fetched(`/console/rota?lang=${language}`);
-  if (page) redraw(page);
-  else say(words["problem_store-away"]);
+function drawnAnew() {
+  return new Promise((done) => {
+    rota.addEventListener("htmx:afterRequest", function answered({ detail }) {
+      if (detail.elt !== rota) return;
+      rota.removeEventListener("htmx:afterRequest", answered);
+      done();
+    });
+    htmx.trigger(rota, "changed");
+  });
 }
 
 async function change(method, path, body) {
   const { ok, code } = await call(method, `rota/${path}`, body);
   if (code === "signed-out") return leave();
-  await refresh();
+  await drawnAnew();
   say(ok ? words.rota_done : (words[`rota_problem_${code}`] ?? words[`problem_${code}`] ?? words.problem_other));
 }
 
@@ -96,14 +97,6 @@ rota.addEventListener("click", async (event) => {
   await change("DELETE", button.dataset.remove);
 });
 
-document.getElementById("sign-out").addEventListener("click", async () => {
-  await call("DELETE", "session");
-  leave();
-});
-
-setInterval(async () => {
-  const page = await fetched(`/console/rota/now?lang=${language}`);
-  if (page) redraw(page);
-}, DUTY_EVERY);
-
+leaveWhenSignedOut();
+htmx.process(rota);
 settle();

@@ -10,6 +10,13 @@ const COULD_EXIT = /(^|[^\p{L}\p{N}])(0|٠|۰|x|X|✖)($|[^\p{L}\p{N}])/u;
 const AGAIN_EVERY = 2000;
 const GIVEN_UP_AFTER = 600000;
 
+// The template does not know yet whose talk it is going to be.
+function ofTalk(element, id) {
+  for (const name of ["id", "hx-get"]) {
+    for (const part of element.querySelectorAll(`[${name}*="{id}"]`)) part.setAttribute(name, part.getAttribute(name).replace("{id}", id));
+  }
+}
+
 export class Talk {
   constructor(id, card, { words, longest, live, sealing, onEnded, onNotice, onBack, onUnread }) {
     Object.assign(this, { id, words, longest, live, sealing, onEnded, onNotice, onBack, onUnread });
@@ -22,6 +29,7 @@ export class Talk {
     this.sending = Promise.resolve();
     this.element = document.getElementById("talk-template").content.firstElementChild.cloneNode(true);
     this.element.dataset.handoff = id;
+    ofTalk(this.element, id);
     this.list = this.element.querySelector(".words");
     this.banner = this.element.querySelector(".talk-banner");
     this.write = this.element.querySelector(".write");

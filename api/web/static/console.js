@@ -1,11 +1,13 @@
 // The console: a queue that is always up to date, and the talks one has claimed.
 import { call, leave } from "./console-api.js";
 import { Bell } from "./console-bell.js";
-import { handsInTalk, handsOnCards, keepHands, raiseByKey } from "./console-hands.js";
+import { leaveWhenSignedOut } from "./console-fragments.js";
+import { handsInTalk, handsOnCards, raiseByKey } from "./console-hands.js";
 import { Keys } from "./console-keys.js";
 import { Live } from "./console-live.js";
 import { Sealing, wipe } from "./console-sealing.js";
 import { Talk } from "./console-talk.js";
+import { counted } from "./console-words.js";
 
 const words = JSON.parse(document.body.dataset.words);
 const longest = Number(document.body.dataset.longest);
@@ -16,10 +18,10 @@ const connection = document.getElementById("connection");
 const talks = new Map();
 
 const POLL_EVERY = 10000;
+const AGAIN_AFTER = 3000;
+const LONGEST_PRESS = 2000;
 let clockSlip = 0; // how far this machine's clock is from the server's
-let running = null;
-let again = false;
-let pressed = null; // kept while a pointer is down on the queue
+let pressed = null; // while a pointer is down on the queue
 
 // Before anything is heard: what is said to this page is sealed to its browser. Without a key it takes nobody.
 const session = document.body.dataset.session;
@@ -56,7 +58,7 @@ const live = new Live({
 });
 
 function say(text, good) {
-  connection.textContent = text;
+  if (connection.textContent !== text) connection.textContent = text; // it is read out when it changes, and only then
   connection.classList.toggle("down", !good);
 }
 
@@ -80,49 +82,63 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// One request at a time; what changes meanwhile is fetched once more before the promise is kept.
+// One request at a time, and one more after it for what changed meanwhile (hx-sync). The promise is kept when a request
+// that was sent after the call has been answered and what came stands there.
+let sent = 0;
+const awaited = [];
+
 function refresh() {
-  again = true;
-  running ??= fetchQueue();
-  return running;
+  const after = sent;
+  const done = new Promise((resolve) => awaited.push({ after, resolve }));
+  htmx.trigger(queue, "changed");
+  return done;
 }
 
-async function fetchQueue() {
-  while (again) {
-    again = false;
-    try {
-      const { drawn = "" } = queue.querySelector(".groups").dataset; // what stands here already is not sent again
-      const response = await fetch(`/console/queue?lang=${document.documentElement.lang}&drawn=${drawn}`, { cache: "no-store" });
-      if (response.status === 401) return signedOut();
-      const html = response.ok ? await response.text() : null;
-      await pressed; // a card that is replaced between press and release swallows the click
-      if (html !== null) redraw(html);
-      else say(words.reconnecting, false);
-    } catch {
-      say(words.reconnecting, false);
-    }
+function answered(number) {
+  for (const one of awaited.splice(0)) {
+    if (one.after < number) one.resolve();
+    else awaited.push(one);
   }
-  running = null; // in the same step as the last look at `again`, or a call in between is never answered
 }
 
-function redraw(html) {
-  const focused = document.activeElement?.closest?.(".card")?.dataset.id;
-  const scrolled = queue.scrollTop;
-  const restore = keepHands(queue);
-  const fresh = new DOMParser().parseFromString(html, "text/html").querySelector(".groups");
-  const kept = [...fresh.querySelectorAll("[data-kept]")];
-  if (kept.some((one) => !card(one.dataset.id))) {
-    delete queue.querySelector(".groups").dataset.drawn; // not the page the server takes this for: all of it, please
-    again = true;
-    return;
-  }
-  for (const one of kept) one.replaceWith(card(one.dataset.id));
-  queue.replaceChildren(fresh);
-  queue.scrollTop = scrolled;
+// What stands here already is not sent again.
+queue.addEventListener("htmx:configRequest", ({ detail }) => {
+  detail.parameters.drawn = queue.querySelector(".groups").dataset.drawn ?? "";
+});
+
+queue.addEventListener("htmx:beforeSend", ({ detail }) => (detail.xhr.number = ++sent));
+
+let held = null; // where the focus was last, if on a card: the element's id and the card's
+
+document.addEventListener("focusin", ({ target }) => {
+  held = target.closest(".card") && { element: target.id, card: target.closest(".card").dataset.id };
+});
+document.addEventListener("pointerdown", ({ target }) => target.closest(".card") || (held = null));
+
+queue.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (!pressed) return; // a card that is replaced between press and release swallows the click: it is asked for again then
+  pressed.again = detail.xhr.late = true;
+  detail.shouldSwap = false;
+});
+
+queue.addEventListener("htmx:afterSwap", () => {
   settle();
-  if (focused) card(focused)?.querySelector("button:not([hidden])")?.focus(); // once it is enabled: before, it takes no focus
-  restore();
-}
+  if (!held || document.activeElement !== document.body) return;
+  // A button that is there no more leaves its focus to the card, not to another button: a second Enter must do nothing.
+  const there = document.getElementById(held.element) ?? card(held.card);
+  if (there?.matches(".card")) there.tabIndex = -1;
+  there?.focus({ preventScroll: true });
+});
+
+queue.addEventListener("htmx:afterRequest", ({ detail: { successful, xhr } }) => {
+  clearTimeout(refresh.timer);
+  if (successful && live.up) say(words.connected, true);
+  else if (!successful && xhr.status !== 401) {
+    say(words.reconnecting, false);
+    if (live.up) refresh.timer = setTimeout(refresh, AGAIN_AFTER); // else it is asked for every few seconds anyway
+  }
+  if (!xhr.late) answered(xhr.number);
+});
 
 // One's own, or one in which one is present.
 const readable = (card) => card?.dataset.mine === "yes" || card?.dataset.reads !== undefined;
@@ -163,6 +179,8 @@ function talkOf(mine) {
     talk.element.hidden = true;
     talks.set(id, talk);
     pane.append(talk.element);
+    htmx.process(talk.element); // which asks for parts of its own
+    talk.aids.load();
   }
   return talks.get(id);
 }
@@ -196,7 +214,7 @@ function showUnread(talk) {
   const badge = card(talk.id)?.querySelector(".unread");
   if (!badge) return;
   badge.hidden = talk.unread === 0;
-  badge.textContent = talk.unread ? `${talk.unread} ${words.unread}` : "";
+  badge.textContent = talk.unread ? counted(words.unread, talk.unread) : "";
 }
 
 function warn(code) {
@@ -209,11 +227,18 @@ function warn(code) {
 }
 
 queue.addEventListener("pointerdown", () => {
-  pressed = new Promise((released) => {
-    const after = () => setTimeout(released, 0); // the click comes in the same task as the release, or right after it
-    for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, after, { once: true });
-    setTimeout(released, 2000);
-  });
+  const press = { again: pressed?.again ?? false };
+  pressed = press;
+  const ended = new AbortController();
+  const released = () => {
+    ended.abort();
+    if (pressed !== press) return;
+    pressed = null;
+    if (press.again) refresh();
+  };
+  const after = () => setTimeout(released, 0); // the click comes in the same task as the release, or right after it
+  for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, after, { signal: ended.signal });
+  setTimeout(released, LONGEST_PRESS);
 });
 
 queue.addEventListener("click", async (event) => {
@@ -262,16 +287,23 @@ function span(milliseconds) {
   return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
 }
 
+// Only what changes is written: every write lays the card out anew, and there may be two hundred.
+function show(time, text) {
+  if (time.textContent !== text) time.textContent = text;
+}
+
 function tick() {
   const now = Date.now() + clockSlip;
-  for (const since of document.querySelectorAll("[data-since]")) since.textContent = span(now - Date.parse(since.dataset.since));
+  for (const since of document.querySelectorAll("[data-since]")) show(since, span(now - Date.parse(since.dataset.since)));
   for (const until of document.querySelectorAll("[data-until]")) {
     const left = Date.parse(until.dataset.until) - now;
-    until.textContent = left > 0 ? span(left).replace(/:\d\d$/, "") : words.window_closed;
+    show(until, left > 0 ? span(left).replace(/:\d\d$/, "") : words.window_closed);
     until.classList.toggle("late", left < 3600000);
   }
 }
 
+leaveWhenSignedOut(signedOut);
+htmx.process(queue); // htmx itself begins a moment later, when the page is complete
 new Keys({
   queue,
   talk: () => [...talks.values()].find((talk) => !talk.element.hidden),

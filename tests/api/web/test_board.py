@@ -136,7 +136,7 @@ def test_a_page_is_sent_only_the_cards_it_does_not_have() -> None:
     html = pages.without_those_of(page, [drawn("d", "red"), drawn("b", "high"), drawn("a", "red")])
     assert list(html) == ["d", "b", "a"]
     assert html["d"] == "<li>d red</li>" and html["b"] == "<li>b high</li>", "new, and changed"
-    assert "data-kept" in html["a"] and 'data-id="a"' in html["a"] and "red" not in html["a"]
+    assert "data-kept" in html["a"] and 'id="card-a"' in html["a"] and "red" not in html["a"]
 
 
 @pytest.mark.parametrize("page", ["", "undefined", "'; drop", "00" * 9])

@@ -187,7 +187,7 @@ def test_every_code_has_words_in_both_languages() -> None:
 def test_the_scripts_keep_nothing_and_make_no_markup_of_words() -> None:
     for path in STATIC.glob("console*.js"):
         source = path.read_text()
-        assert not re.search(r"localStorage|sessionStorage|pushState|replaceState|innerHTML|document\.title|eval\(|console\.", source), path.name
+        assert not re.search(r"localStorage|sessionStorage(?!\.removeItem)|pushState|replaceState|innerHTML|document\.title|eval\(|console\.", source), path.name
         assert "indexedDB" not in source or path.name == "console-sealing.js", path.name
     sealing = (STATIC / "console-sealing.js").read_text()
     assert re.findall(r"store\.put\((.*?)\)", sealing) == ['fresh, "own"'], "the key pair and nothing else is put into the browser"
