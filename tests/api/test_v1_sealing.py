@@ -62,9 +62,11 @@ async def gateway(line: Line) -> AsyncIterator[int]:
     v1 = build_v1(replace(line.deps, look_seconds=0.05))
     app = FastAPI()
     app.mount("/api/v1", v1)
-    async with served(app) as port:
-        yield port
-    await v1.state.hub.close()
+    try:
+        async with served(app) as port:
+            yield port
+    finally:
+        await v1.state.hub.close()
 
 
 async def until(true: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
