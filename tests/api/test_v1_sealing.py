@@ -144,6 +144,13 @@ async def test_signing_out_takes_the_key_away_at_once(line: Line, path: str) -> 
     assert [key.public.id for key in await line.v1.state.on_duty.keys.registered()] == [hers.public.id]
 
 
+async def test_signing_out_without_an_open_socket_takes_the_key_away_too(line: Line) -> None:
+    client = await line.signed_in("salma")
+    await on_duty(line, client)
+    await client.delete("session")
+    assert await line.deps.redis.keys("{browsers}:[ko]*") == []
+
+
 async def test_a_frame_holds_the_key_of_one_browser_and_never_the_words(line: Line) -> None:
     client, other = await line.signed_in("salma"), await line.signed_in("huda")
     ticket = await talking(line, client)
