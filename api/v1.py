@@ -439,7 +439,8 @@ def build_v1(deps: Deps) -> FastAPI:
         if session is not None:
             hub.end(session.key)
             await sessions.end(request.cookies.get(sessions.cookie))
-            await on_duty.keys.forget(session.key)
+            with suppress(RedisError):  # its session is over: nothing is sealed to it any more
+                await on_duty.keys.forget(session.key)
         response.delete_cookie(
             sessions.cookie, path="/", httponly=True, samesite="strict", secure=sessions.secure
         )

@@ -24,12 +24,13 @@ from api.conversations.store import StoreUnavailable
 from api.database import Database, DatabaseUnavailable
 from api.handoffs import claims, wrapup
 from api.handoffs.addresses import ReplyAddresses
-from api.handoffs.relay import MOST_WAITING
+from api.handoffs.relay import MOST_WAITING, Relay
 from api.handoffs.tickets import OpenHandoff, Ticket, note_answered, note_introduced, open_handoff
 from api.record import IDLE_CLOSES_S, Record
 from api.staff import rotas
 from api.weekly import ALWAYS
 from safety.folding import fold
+from tests.fixtures_browser_keys import relay_for
 from tests.fixtures_line import DANGER, OURS, SALMA, Rig, handoff, rig_on, shipped_release, state, turn, words_of
 from tests.fixtures_redis import RedisServer, start_redis
 from tests.fixtures_staff import KEYRING, hire, new_id, wish
@@ -855,6 +856,25 @@ async def test_words_the_counsellor_cannot_be_shown_are_not_passed_over_in_silen
     ticket = await claimed(rig)
     await rig.relay.forget(ticket.id)
     await rig.say("الو")
+    assert rig.provider.bodies == [words_of("live_not_shown")]
+
+
+async def test_words_no_browser_on_duty_could_show_are_not_kept_and_the_person_reads_so(rig: Rig) -> None:
+    ticket = await claimed(rig)
+    rig.deps.relay = relay_for(rig.redis)
+    assert await rig.say("الو") == "relayed"
+    assert rig.provider.bodies == [words_of("live_not_shown")]
+    assert await rig.relay.waiting(ticket.id) == () and not await rig.redis.exists(f"relay:{{{ticket.id}}}:in")
+
+
+async def test_with_nobody_to_tell_who_is_on_duty_the_person_reads_that_it_did_not_arrive(rig: Rig) -> None:
+    await claimed(rig)
+
+    async def away(_ticket: str) -> Any:
+        raise DatabaseUnavailable("OperationalError")
+
+    rig.deps.relay = Relay(rig.redis, away, away)
+    assert await rig.say("الو") == "relayed"
     assert rig.provider.bodies == [words_of("live_not_shown")]
 
 

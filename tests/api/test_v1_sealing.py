@@ -62,9 +62,11 @@ async def gateway(line: Line) -> AsyncIterator[int]:
     v1 = build_v1(replace(line.deps, look_seconds=0.05))
     app = FastAPI()
     app.mount("/api/v1", v1)
-    async with served(app) as port:
-        yield port
-    await v1.state.hub.close()
+    try:
+        async with served(app) as port:
+            yield port
+    finally:
+        await v1.state.hub.close()
 
 
 async def until(true: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
@@ -140,6 +142,13 @@ async def test_signing_out_takes_the_key_away_at_once(line: Line, path: str) -> 
 
         await until(gone)
     assert [key.public.id for key in await line.v1.state.on_duty.keys.registered()] == [hers.public.id]
+
+
+async def test_signing_out_without_an_open_socket_takes_the_key_away_too(line: Line) -> None:
+    client = await line.signed_in("salma")
+    await on_duty(line, client)
+    await client.delete("session")
+    assert await line.deps.redis.keys("{browsers}:[ko]*") == []
 
 
 async def test_a_frame_holds_the_key_of_one_browser_and_never_the_words(line: Line) -> None:

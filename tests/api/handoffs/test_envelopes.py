@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.handoffs import envelopes
 from api.handoffs.envelopes import (
@@ -138,3 +140,10 @@ def test_base64url_is_read_strictly() -> None:
     for text in ("a", "ab=c", "a+b/", "ab\n"):
         with pytest.raises(ValueError):
             from_base64url(text)
+
+
+def test_the_wire_form_is_the_one_that_browsers_know() -> None:
+    """From fixed numbers always the same bytes: who changes them changes console-sealing.js too, and the version."""
+    recipient = Browser(ec.derive_private_key(7, ec.SECP256R1()))
+    whole = seal(b"words", Place("words", "t1", 7), [recipient.public], lambda count: bytes(range(count))).to_bytes()
+    assert hashlib.sha256(whole).hexdigest() == "e9bc79894c5f4fac117ca5908547205eff6dfde75d04d93db99c332ccd71d4e8"
