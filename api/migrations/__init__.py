@@ -67,12 +67,12 @@ def is_newest(database: Database) -> bool:
     with database.engine.connect() as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
             return False
-        return [newest()] == connection.execute(sa.text("select version_num from alembic_version")).scalars().all()
+        return [newest()] == list(connection.execute(sa.text("select version_num from alembic_version")).scalars())
 
 
 def newest() -> str:
     """The version no other follows."""
-    found = {}
+    found: dict[str, str] = {}
     for file in (Path(__file__).parent / "versions").glob("*.py"):
         names = dict(re.findall(r"^(revision|down_revision)(?::[^=]*)? = '?([0-9a-zA-Z_]+)'?", file.read_text(encoding="utf-8"), re.MULTILINE))
         found[names["revision"]] = names["down_revision"]

@@ -4,6 +4,8 @@ What an authenticator says is read and checked by ``webauthn``; here is what a r
 7.1 and 7.2): challenges that are ours, young and used once; the credential's owner is who the authenticator says; a
 counter that goes back is a copy and lets nobody in. User verification is always asked for: a passkey is two factors.
 
+``webauthn`` is six megabytes and imported where it is used: a gateway nobody signs in to by passkey does without.
+
 A challenge is not stored when it is given out, so strangers who ask for millions fill no memory and this way in stays
 open for everybody. It carries its time and a MAC under a seed that lives in Redis alone, and is marked there once used.
 """
@@ -16,7 +18,6 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -31,7 +32,7 @@ from api.staff.signin import Refused
 from api.staff.tables import PASSKEY_LABELS, passkeys, staff
 
 if TYPE_CHECKING:
-    from webauthn.helpers.structs import AuthenticationCredential, PublicKeyCredentialDescriptor, RegistrationCredential
+    from webauthn.helpers.structs import AuthenticationCredential, RegistrationCredential
 
 CHALLENGE_SECONDS = 120
 """How long somebody may take between the button and the finger."""
@@ -47,14 +48,6 @@ _NONCE, _TIME, _MAC = 16, 8, 32
 _ATTESTATIONS = frozenset({"none", "packed"})
 
 Use = Literal["register", "sign_in", "step_up"]
-
-
-@cache
-def _library() -> Any:
-    """The library that checks, six megabytes: loaded with the first passkey instead of by every gateway at its start."""
-    import webauthn.helpers.structs
-
-    return webauthn
 
 
 class TooManyPasskeys(Exception):
@@ -126,15 +119,18 @@ class Passkeys:
         Args:
             session: the session's key; only it can use the answer.
         """
+        import webauthn
+        from webauthn.helpers import options_to_json_dict, structs
+
         there = await self._database.read(lambda connection: _credentials(connection, member.id))
-        return _library().helpers.options_to_json_dict(_library().generate_registration_options(
+        return options_to_json_dict(webauthn.generate_registration_options(
             rp_id=self._party.id, rp_name=_RP_NAME, user_id=member.id.encode(), user_name=member.username,
             challenge=await self._challenge("register", session), timeout=CHALLENGE_SECONDS * 1000,
-            authenticator_selection=_library().helpers.structs.AuthenticatorSelectionCriteria(
-                resident_key=_library().helpers.structs.ResidentKeyRequirement.REQUIRED,
-                user_verification=_library().helpers.structs.UserVerificationRequirement.REQUIRED,
+            authenticator_selection=structs.AuthenticatorSelectionCriteria(
+                resident_key=structs.ResidentKeyRequirement.REQUIRED,
+                user_verification=structs.UserVerificationRequirement.REQUIRED,
             ),
-            exclude_credentials=[_library().helpers.structs.PublicKeyCredentialDescriptor(id=one) for one in there],
+            exclude_credentials=[structs.PublicKeyCredentialDescriptor(id=one) for one in there],
         ))  # fmt: skip
 
     async def register(self, member: Staff, session: str, answer: Mapping[str, Any], label: str) -> Passkey:
@@ -144,12 +140,14 @@ class Passkeys:
             Refused: the answer is not to a challenge of ours, from another site, without user verification, or broken.
             UnknownLabel, TooManyPasskeys: nothing was kept.
         """
+        import webauthn
+
         if label not in PASSKEY_LABELS:
             raise UnknownLabel("a passkey is called by one of the names of the list")
         credential = _read_registration(answer)
         nonce = await self._ours("register", session, credential.response.client_data_json)
         try:
-            made = _library().verify_registration_response(
+            made = webauthn.verify_registration_response(
                 credential=credential, expected_challenge=_challenge_of(credential.response.client_data_json),
                 expected_rp_id=self._party.id, expected_origin=self._party.origin, require_user_verification=True,
             )
@@ -192,9 +190,7 @@ class Passkeys:
     async def offer_step_up(self, member: Staff, session: str) -> dict[str, Any]:
         """What the browser needs for a second factor of somebody signed in."""
         own = await self._database.read(lambda connection: _credentials(connection, member.id))
-        return self._request(
-            await self._challenge("step_up", session), [_library().helpers.structs.PublicKeyCredentialDescriptor(id=one) for one in own]
-        )
+        return self._request(await self._challenge("step_up", session), own)
 
     async def step_up(self, member: Staff, session: str, answer: Mapping[str, Any]) -> None:
         """
@@ -203,13 +199,19 @@ class Passkeys:
         """
         await self._enter("step_up", session, answer, member, "staff.step_up_passkey")
 
-    def _request(self, challenge: bytes, allowed: list[PublicKeyCredentialDescriptor]) -> dict[str, Any]:
-        return _library().helpers.options_to_json_dict(_library().generate_authentication_options(
-            rp_id=self._party.id, challenge=challenge, timeout=CHALLENGE_SECONDS * 1000, allow_credentials=allowed,
-            user_verification=_library().helpers.structs.UserVerificationRequirement.REQUIRED,
+    def _request(self, challenge: bytes, allowed: list[bytes]) -> dict[str, Any]:
+        import webauthn
+        from webauthn.helpers import options_to_json_dict, structs
+
+        return options_to_json_dict(webauthn.generate_authentication_options(
+            rp_id=self._party.id, challenge=challenge, timeout=CHALLENGE_SECONDS * 1000,
+            allow_credentials=[structs.PublicKeyCredentialDescriptor(id=one) for one in allowed],
+            user_verification=structs.UserVerificationRequirement.REQUIRED,
         ))  # fmt: skip
 
     async def _enter(self, use: Use, session: str, answer: Mapping[str, Any], member: Staff | None, act: str) -> Staff:
+        import webauthn
+
         credential = _read_assertion(answer)
         nonce = await self._ours(use, session, credential.response.client_data_json)
         found = await self._database.read(lambda connection: _known(connection, credential.raw_id))
@@ -223,7 +225,7 @@ class Passkeys:
         ):
             raise Refused
         try:
-            seen = _library().verify_authentication_response(
+            seen = webauthn.verify_authentication_response(
                 credential=credential, expected_challenge=_challenge_of(credential.response.client_data_json),
                 expected_rp_id=self._party.id, expected_origin=self._party.origin, require_user_verification=True,
                 credential_public_key=key.public_key,
@@ -349,8 +351,10 @@ def _challenge_of(client_data: bytes) -> bytes:
     Raises:
         Refused: it cannot be read, or was made inside another site's page.
     """
+    from webauthn.helpers import parse_client_data_json
+
     try:
-        read = _library().helpers.parse_client_data_json(client_data)
+        read = parse_client_data_json(client_data)
     except Exception:  # of an answer from outside
         raise Refused from None
     if read.cross_origin:
@@ -359,9 +363,11 @@ def _challenge_of(client_data: bytes) -> bytes:
 
 
 def _read_registration(answer: Mapping[str, Any]) -> RegistrationCredential:
+    from webauthn.helpers import parse_attestation_object, parse_registration_credential_json
+
     try:
-        read = _library().helpers.parse_registration_credential_json(dict(answer))
-        kind = _library().helpers.parse_attestation_object(read.response.attestation_object).fmt
+        read = parse_registration_credential_json(dict(answer))
+        kind = parse_attestation_object(read.response.attestation_object).fmt
     except Exception:  # of an answer from outside
         raise Refused from None
     if kind not in _ATTESTATIONS:
@@ -370,8 +376,10 @@ def _read_registration(answer: Mapping[str, Any]) -> RegistrationCredential:
 
 
 def _read_assertion(answer: Mapping[str, Any]) -> AuthenticationCredential:
+    from webauthn.helpers import parse_authentication_credential_json
+
     try:
-        return _library().helpers.parse_authentication_credential_json(dict(answer))
+        return parse_authentication_credential_json(dict(answer))
     except Exception:  # of an answer from outside
         raise Refused from None
 

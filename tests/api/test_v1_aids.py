@@ -66,6 +66,7 @@ async def mine(line: Line, **changes: object) -> tuple[object, Ticket]:
 PATHS = [
     ("GET", "replies", None), ("GET", "plan", None), ("PUT", "plan/plan_home_1", {"talked": True}),
     ("POST", "messages/preview", {"text": "x"}), ("POST", "safe-words", {"kind": "duress"}),
+    ("PUT", "safe-contact", {"number": "+962795556677"}), ("DELETE", "safe-contact", {}),
 ]
 
 

@@ -35,7 +35,7 @@ function end() {
 }
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest('[data-act="contact"]');
+  const button = event.target.closest('[data-act="contact"], [data-contact]');
   if (!button) return;
   talk = button.closest(".talk");
   form.reset();
@@ -43,7 +43,7 @@ document.addEventListener("click", (event) => {
   turn(false);
   const card = document.querySelector(`.card[data-id="${CSS.escape(talk.dataset.handoff)}"]`);
   if (card?.dataset.call !== undefined) form.elements.reason.value = "call_wish";
-  if (button.closest(".safe-contact")) form.elements.reason.value = "safe_contact";
+  if (button.dataset.contact) form.elements.reason.value = "safe_contact";
   dialog.showModal();
 });
 
