@@ -46,7 +46,7 @@ from api.migrations import upgrade
 from api.observability import errors, logs, metrics
 from api.outbox import Outbox
 from api.scripts.current import Releases
-from api.scripts.release import load_release
+from api.scripts.release import ScriptProblems, load_release
 from api.settings import Settings, load_settings
 from api.staff.demo import prepare_demo_staff
 from api.web.console import build_console
@@ -81,8 +81,7 @@ def create() -> Starlette:
 
     Raises:
         api.settings.SettingsError: a setting is wrong.
-        api.scripts.release.ScriptProblems: the default release has errors.
-        SystemExit: the durable store cannot be used; one line says why, without its address.
+        SystemExit: the durable store or the scripts cannot be used; one line says why, without the store's address.
     """
     root = Path(__file__).resolve().parent.parent
     settings = load_settings(os.environ, root)
@@ -97,6 +96,8 @@ def create() -> Starlette:
     except (DatabaseUnavailable, sa.exc.SQLAlchemyError) as error:
         # started again and again by the supervisor: one line each time, and none of a driver's words
         raise SystemExit(f"hams: gateway: HAMS_DATABASE_URL: {why(error)}") from None
+    except ScriptProblems as problems:
+        raise SystemExit(f"hams: gateway: {problems} (./hams check lists all)") from None
     made = application(gateway)
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be walked again in the middle of somebody's turn
