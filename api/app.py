@@ -50,7 +50,7 @@ from api.migrations import upgrade_apart
 from api.observability import errors, logs, metrics
 from api.outbox import Outbox
 from api.scripts.current import Releases
-from api.scripts.release import load_release
+from api.scripts.release import ScriptProblems, load_release
 from api.settings import Settings, load_settings
 from api.staff.demo import prepare_demo_staff
 from api.web.console import build_console
@@ -87,8 +87,7 @@ def create() -> Starlette:
 
     Raises:
         api.settings.SettingsError: a setting is wrong.
-        api.scripts.release.ScriptProblems: the default release has errors.
-        SystemExit: the durable store or what the console says cannot be used; one line says why.
+        SystemExit: the durable store, the scripts or what the console says cannot be used; one line says why.
     """
     root = Path(__file__).resolve().parent.parent
     settings = load_settings(os.environ, root)
@@ -105,6 +104,8 @@ def create() -> Starlette:
         raise SystemExit(f"hams: gateway: HAMS_DATABASE_URL: {why(error)}") from None
     try:
         made = application(gateway)
+    except ScriptProblems as problems:
+        raise SystemExit(f"hams: gateway: {problems} (./hams check lists all)") from None
     except CatalogueError as error:
         raise SystemExit(f"hams: gateway: {error}") from None
     gc.collect()

@@ -7,11 +7,12 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import typer
 
-from api.cli.say import ROOT
+from api.cli.say import ROOT, Failure
 
 if TYPE_CHECKING:
     from safety.danger import Danger
@@ -32,9 +33,24 @@ def understand() -> None:
     from api.settings import load_settings
 
     settings = load_settings(os.environ, ROOT)
+    release = read_scripts(ROOT / "scripts")  # before an engine is waited for
     with an_engine(settings) as socket:
-        bad = asyncio.run(_with_engine(socket, sys.stdin.buffer, sys.stdout))
+        bad = asyncio.run(_with_engine(socket, release, sys.stdin.buffer, sys.stdout))
     raise typer.Exit(1 if bad else 0)
+
+
+def read_scripts(folder: Path) -> Any:
+    """The release whose exit phrases and danger words judge.
+
+    Raises:
+        Failure: an editor's slip is in it.
+    """
+    from api.scripts.release import ScriptProblems, load_release
+
+    try:
+        return load_release(folder)
+    except ScriptProblems as problems:
+        raise Failure(f"{problems} (./hams check lists all)") from None
 
 
 async def judge_lines(lines: Iterable[bytes], out: TextIO, judge: Judge) -> int:
@@ -97,12 +113,10 @@ def _flags(modelled: Iterable[str], by_rule: Danger | None) -> list[str]:
     return list(dict.fromkeys((*modelled, *seen)))
 
 
-async def _with_engine(socket: Any, lines: BinaryIO, out: TextIO) -> int:
+async def _with_engine(socket: Any, release: Any, lines: BinaryIO, out: TextIO) -> int:
     from api.engine import EngineClient, EngineUnavailable
-    from api.scripts.release import load_release
     from safety.message_text import MessageText
 
-    release = load_release(ROOT / "scripts")
     client = EngineClient(socket, lambda _digest: {})
 
     async def judge(text: str) -> dict[str, Any]:

@@ -228,3 +228,16 @@ def test_a_database_that_is_not_there_is_one_line_without_its_address(tmp_path: 
     assert ended.returncode == 1
     assert ended.stderr.startswith("hams: gateway: HAMS_DATABASE_URL:") and ended.stderr.count("\n") == 1
     assert "secretword" not in ended.stderr
+
+
+def test_scripts_with_a_slip_are_one_line_with_its_place(tmp_path: Path) -> None:
+    """What an editor sees of ``./hams up``; the supervisor tries three times."""
+    broken = (
+        "from api import app\nfrom api.scripts.release import ScriptProblems\nfrom api.scripts.tree import Problem\n"
+        "def load(*_):\n    raise ScriptProblems([Problem('phrases/danger.yml', 7, 'danger', 'unknown keys: wrods', 'error')])\n"
+        "app.load_release = load\napp.create()"
+    )
+    environ = {"PATH": os.environ["PATH"], "HAMS_VAR": str(tmp_path), "HAMS_REDIS_URL": "redis://127.0.0.1:1/0"}
+    ended = subprocess.run([sys.executable, "-c", broken], cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert ended.returncode == 1 and ended.stderr.count("\n") == 1
+    assert ended.stderr.startswith("hams: gateway: 1 errors in the scripts; the first: phrases/danger.yml:7: error: unknown keys: wrods")

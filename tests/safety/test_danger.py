@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +116,32 @@ def test_a_side_word_takes_back_only_what_it_stands_with(text: str) -> None:
 @pytest.mark.parametrize("text", [
     "حلمت حلم. عم يخنقني وهو واقف فوقي", "i had a dream. he is at the door with a knife", "كنت عم احضر فيلم، عم يذبح مرته", "شفت فيلم.. عم يذبح مرته",
     "how can i know if he is beating her now", "i still dream he is choking me", "he is hitting me now in the movie", "هددني بالقتل امبارح",
-    "هل عم يضربها هلق", "my cat is bleeding", "في قصة حلوة عم يذبح مرته",
+    "هل عم يضربها هلق", "my cat is bleeding", "القط عم ينزف", "قطتي عم تنزف", "في قصة حلوة عم يذبح مرته",
 ])
 def test_a_story_a_question_or_a_pet_still_takes_back_its_own(text: str) -> None:
     assert _level(text) == ""
+
+
+#: For each thing that takes danger back, a message that only it keeps from ringing (or from the one question).
+ONLY_THIS = {
+    "story": "شفت فيلم عم يذبحها", "animals": "بيطري عم ينزف", "pets": "القط عم ينزف", "figure": "رح يقتلني من الضحك",
+    "kitchen_use": "معه سكين للمطبخ", "past": "كان واقف عالباب ومعه سكينة", "long_ago": "back then he has a knife at the door",
+    "calm_now": "هجم علي بالسكين هلا هادي", "habitual": "كل ما يعصب بيحط السكين على رقبتي", "if": "لو عم يضربها", "question": "شو يعني بيده سكين",
+    "asks": "هل عم يضربها هلق", "negation": "ما معه سكين", "closed": "he came with a knife and he is in jail now",
+    "number_wanted": "رقم النجدة", "denial": "لا الحمدلله ما معه سكين", "withdrawn": "معه سكين وقفوا الموضوع", "public": "في المظاهره معه سكين",
+}
+
+
+def test_everything_that_takes_danger_back_has_its_message() -> None:
+    assert set(ONLY_THIS) == {defeater.concept for defeater in LEXICON.defeaters}
+
+
+@pytest.mark.parametrize("concept", ONLY_THIS)
+def test_without_it_the_same_words_are_danger(concept: str) -> None:
+    defeaters = tuple(defeater for defeater in LEXICON.defeaters if defeater.concept != concept)
+    without = replace(LEXICON, defeaters=defeaters, takes_back=LEXICON.takes_back - {concept})
+    assert find_danger(ONLY_THIS[concept], LEXICON) is None
+    assert find_danger(ONLY_THIS[concept], without) is not None
 
 
 def test_what_was_yesterday_does_not_take_back_what_is_now() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api.cli.say import ROOT
-from api.cli.understand import BadLine, judge_lines, read_line, verdict
+from api.cli.say import ROOT, Failure
+from api.cli.understand import BadLine, judge_lines, read_line, read_scripts, verdict
 from api.engine import Understood
 from api.scripts.release import load_release
 
@@ -82,3 +84,13 @@ def test_an_exit_is_one_by_rule_and_there_is_always_an_intent(text: str, modelle
 def test_the_flags_are_the_models_and_where_the_rules_ring_theirs(text: str, flags: list[str]) -> None:
     understood = Understood("disclose_threat", ("injury",), None, "ar", "arabic", "", 0.97, 0.0)
     assert verdict(text, understood, load_release(ROOT / "scripts"))["flags"] == flags
+
+
+def test_an_editors_slip_is_one_line_with_its_place(tmp_path: Path) -> None:
+    scripts = tmp_path / "scripts"
+    shutil.copytree(ROOT / "scripts", scripts)
+    danger = scripts / "phrases" / "danger.yml"
+    danger.write_text(danger.read_text("utf-8").replace("\nturns: [but]", "\nturns: [butt]"), "utf-8")
+    with pytest.raises(Failure, match=r"the first: phrases/danger\.yml:.*butt.*\./hams check") as refused:
+        read_scripts(scripts)
+    assert "\n" not in str(refused.value)
