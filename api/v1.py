@@ -11,7 +11,7 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -42,6 +42,7 @@ from api.handoffs.tickets import (
     take_back_answered,
     take_back_introduced,
 )
+from api.practice.routes import add_practice
 from api.problems import Problem
 from api.scripts.desks import Desks
 from api.scripts.segments import utf16_units
@@ -58,6 +59,9 @@ from api.v1_hands import Hands
 from api.v1_rota import install as install_rota
 from api.v1_rota import rota_routes
 from safety.message_text import MessageText
+
+if TYPE_CHECKING:
+    from api.practice.room import Room
 
 LARGEST_BODY = 16 * 1024
 _LOOKS_FOR_THE_FIRST, _LOOK_AGAIN_S = 20, 0.25
@@ -87,6 +91,8 @@ class Deps:
         look_seconds: how often consoles look by themselves, for what a lost notice would hide.
         aids: replies, numbers and plan for counsellors; without a release there are none.
         desks: those of the live release.
+        practice: the made-up people, in a practice world; cookies are called otherwise there.
+        practice_url: where a live console's link to practise leads.
     """
 
     database: Database
@@ -103,6 +109,8 @@ class Deps:
     aids: Aids | None = None
     desks: Callable[[], Desks] = dict
     addresses: ReplyAddresses | None = None
+    practice: Room | None = None
+    practice_url: str | None = None
 
 
 class Credentials(BaseModel):
@@ -299,7 +307,7 @@ def sessions_of(deps: Deps) -> Sessions:
     """The sessions of a deployment; console and API read the same ones."""
     return Sessions(
         deps.redis, deps.keyring, clock=deps.clock, random_bytes=deps.random_bytes,
-        secure=deps.public_url.startswith("https://"),
+        secure=deps.public_url.startswith("https://"), practice=deps.practice is not None,
     )
 
 
@@ -331,7 +339,10 @@ def build_v1(deps: Deps) -> FastAPI:
     relay, marks = Relay(deps.redis, deps.keyring), Marks(deps.redis, deps.keyring)
     hub = Hub(deps.database, deps.redis, relay, look_seconds=deps.look_seconds)
     sign_in = SignIn(deps.database, deps.redis, deps.keyring, deps.passwords, clock=deps.clock)
-    devices = Devices(deps.keyring, clock=deps.clock, random_bytes=deps.random_bytes, secure=sessions.secure)
+    devices = Devices(
+        deps.keyring, clock=deps.clock, random_bytes=deps.random_bytes, secure=sessions.secure,
+        practice=deps.practice is not None,
+    )
     app.state.hub, app.state.relay = hub, relay
 
     async def arrived(request: Request) -> Staff:
@@ -576,9 +587,10 @@ def build_v1(deps: Deps) -> FastAPI:
     v1_hands.add_routes(app, talker, act, Handoff)
     if deps.aids is not None:
         add_aids(app, deps.aids, deps.database, deps.clock, talker=talker, seen=seen, checked=_checked)
-    add_account_routes(
-        app, Entrance(deps, sessions, sign_in, hub, arrived, signed_in, talker, open_session, seen)
-    )
+    entrance = Entrance(deps, sessions, sign_in, hub, arrived, signed_in, talker, open_session, seen)
+    add_account_routes(app, entrance)
+    if deps.practice is not None:
+        add_practice(app, deps.practice, entrance)
 
     async def comes_later() -> None:
         raise Problem("comes-later")

@@ -28,6 +28,7 @@ from api.handoffs.relay import LONGEST_MESSAGE
 from api.handoffs.tables import BANDS, OUTCOMES
 from api.handoffs.tickets import Ticket
 from api.handoffs.wrapup import DONE
+from api.practice.pages import add_practice_pages, practice_spoken, span
 from api.scripts.desks import desk_named
 from api.scripts.segments import BODY_LIMIT, room_for
 from api.staff.accounts import Staff
@@ -86,6 +87,9 @@ def build_console(deps: Deps) -> APIRouter:
         loader=jinja2.FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )
+    templates.globals.update(
+        practice=deps.practice is not None, practice_url=deps.practice_url, practice_spoken=practice_spoken, span=span,
+    )
     assets = read_assets(*(_HERE / "static").glob("console*"), *(_HERE / "static" / "fonts").glob("*"))
 
     passkeys_possible = relying_party(deps.public_url) is not None
@@ -98,6 +102,8 @@ def build_console(deps: Deps) -> APIRouter:
         return HTMLResponse(html, headers=HEADERS)
 
     add_rota_page(router, deps, sessions, page, HEADERS)
+    if deps.practice is not None:
+        add_practice_pages(router, deps.practice, deps, sessions, page, HEADERS)
     duty = OnDuty(deps)
 
     reading, drawing = Reading(deps.database), Drawing(templates)
@@ -129,6 +135,8 @@ def build_console(deps: Deps) -> APIRouter:
         if member.provisional:
             return RedirectResponse(f"/console/account?lang={words.language}", 303, headers=HEADERS)
         spoken = {code: words(code) for code in _SPOKEN_BY_SCRIPT}
+        if deps.practice is not None:  # what a browser shows beside other windows says which world it is of
+            spoken["title"] = words("practice_title")
         return page(
             "console.html", words, member=member, groups=board(people, member, words), now=deps.clock(),
             duty=count, may_set_rota=may_set(member),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from api.web.words_accounts import ACCOUNT_WORDS
 from api.web.words_aids import AIDS
+from api.web.words_practice import PRACTICE_WORDS
 from api.web.words_rota import ROTA_WORDS
 
 LANGUAGES = ("ar", "en")
@@ -279,6 +280,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "H5": ("ابتزاز بصور", "Blackmail with pictures"),
     **ROTA_WORDS,
     **ACCOUNT_WORDS,
+    **PRACTICE_WORDS,
 }
 
 
