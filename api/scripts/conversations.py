@@ -319,7 +319,7 @@ class _Reader:
             if values is None:
                 continue
             says = tuple(folding.fold(word).strip() for word in values["says"])
-            if not says or not all(says) or len(says) > MOST_BRANCHES:
+            if not says or not all(re.search(r"\w", word) for word in says) or len(says) > MOST_BRANCHES:
                 self._wrong(row.at("says"), "says", f"must be 1 to {MOST_BRANCHES} words or parts of sentences")
             found.append(Branch(says, self._lines(row.at("answers"), "answers", MOST_LINES)))
         return tuple(found)
