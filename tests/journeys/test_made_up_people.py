@@ -50,6 +50,7 @@ def _take(
         assert words not in body, f"{place}: {words!r} must not be said, got {body!r}"
     if step.segments is not None:
         assert count_segments(body).parts <= step.segments, f"{place}: takes {count_segments(body).parts} parts"
+    assert not step.command, f"{place}: command is not looked at yet; a test must not seem to"
     if step.band is not None:
         new = [card["band"] for card in counsellor.queue() if card["id"] not in before]
         assert new == ([step.band] if step.band else []), f"{place}: the queue has {new}, got {body!r}"

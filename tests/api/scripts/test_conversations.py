@@ -171,3 +171,12 @@ def test_who_does_not_say_how_long_takes_as_long_as_the_words() -> None:
     short, long = pause_before(Line(("هلا",))), pause_before(Line(("ا" * 120,)))
     assert 3 < short < long < pause_before(Line(("ا" * 1000,))) + 0.1 < 30
     assert pause_before(Line(("ا" * 1000,), after=2.0)) == 2.0
+
+
+def test_the_example_in_the_guide_is_a_good_file(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "made-up-people.md").read_text(encoding="utf-8")
+    example = guide.partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "guide.yml").write_text(example, encoding="utf-8")
+    (one,), problems = read_conversations(tmp_path)
+    assert problems == [] and one.practice is not None and len(one.practice.answers) == 3
