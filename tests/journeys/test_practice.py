@@ -7,7 +7,9 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -113,6 +115,54 @@ def _write_until_left(learner: Learner, ticket: str, epoch: int) -> bool:
         return True
     learner.http.post(f"/handoffs/{ticket}/messages", json={"text": "أنا معك", "epoch": epoch})
     return False
+
+
+def _comes(learner: Learner, code: str) -> dict[str, Any]:
+    """Let somebody come; their card, once it is there."""
+    there = {card["id"] for card in learner.cards()}
+    learner.lets_come(code)
+    return wait_for(lambda: [card for card in learner.cards() if card["id"] not in there], f"{code} is in the queue")[0]
+
+
+def test_duress_words_leave_in_silence_and_ring(world: World) -> None:
+    learner = world.learner()
+    ticket = _comes(learner, "duress")["id"]
+    epoch = learner.http.post(f"/handoffs/{ticket}/claim", json={}).json()["epoch"]
+    wait_for(lambda: _write_until_left(learner, ticket, epoch), "they write the two words")
+    card = learner.card(ticket)
+    assert card["band"] == "RED" and "duress" in card["reasons"] and card["left_chat"]
+
+
+def test_a_reply_window_closes_here_and_at_the_provider(world: World) -> None:
+    learner = world.learner()
+    ticket = _comes(learner, "window-closes")["id"]
+
+    def left() -> float:
+        closes = datetime.fromisoformat(learner.card(ticket)["window_closes_at"])
+        return (closes - datetime.now(UTC)).total_seconds()
+
+    wait_for(lambda: left() < 300, "four minutes are left")
+    assert learner.http.post(f"/handoffs/{ticket}/claim", json={}).status_code == 200
+
+
+def test_whoever_writes_to_somebody_who_cannot_talk_hears_it_in_the_look_back(world: World) -> None:
+    learner = world.learner("practice-2")
+    seen = len(learner.look_backs())
+    ticket = _comes(learner, "cannot-talk")["id"]
+    wait_for(lambda: learner.card(ticket)["not_now"], "they cannot talk now")
+    epoch = learner.http.post(f"/handoffs/{ticket}/claim", json={}).json()["epoch"]
+    learner.http.post(f"/handoffs/{ticket}/messages", json={"text": "مرحبا", "epoch": epoch})
+    closed = learner.http.post(f"/handoffs/{ticket}/close", json={"epoch": epoch, "outcome": "no_answer", "done": ["listened"]})
+    assert closed.status_code == 200, closed.text
+    wait_for(lambda: len(learner.look_backs()) > seen, "the talk can be looked back at")
+    first = learner.http.get(f"{world.base}/console/practice/looks?lang=en").text.split("</article>")[0]
+    assert "cannot talk" in first and "Messages written after" in first and "Listened" in first
+
+
+def test_practice_stands_back_behind_the_live_line(world: World) -> None:
+    for part in [psutil.Process(world.process.pid), *psutil.Process(world.process.pid).children(recursive=True)]:
+        assert part.nice() >= 10
+        assert Path(f"/proc/{part.pid}/oom_score_adj").read_text().strip() == "800"
 
 
 def test_the_room_can_be_emptied(world: World) -> None:
