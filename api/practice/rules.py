@@ -1,7 +1,7 @@
 """How a made-up person answers: pure rules over what their file says. No model, no chance, no clock.
 
 A counsellor's message is looked at for the words of each ``when`` in the order of the file (a word of the message must begin
-so); the first that fits, and still has an answer left, gives it. Otherwise the next of the ordinary answers is given. Who has none left says nothing more. What is
+so, whatever small words Arabic writes together with it); the first that fits, and still has an answer left, gives it. Otherwise the next of the ordinary answers is given. Who has none left says nothing more. What is
 written while they cannot talk is answered from ``not_now``, or not at all.
 """
 
@@ -45,13 +45,18 @@ def hears(
     said = _plain(words)
     given = progress.branches or (0,) * len(practice.when)
     for number, branch in enumerate(practice.when):
-        if given[number] < len(branch.answers) and any(_plain(word) in said for word in branch.says):
+        if given[number] < len(branch.answers) and any(_begins(word, said) for word in branch.says):
             after = (*given[:number], given[number] + 1, *given[number + 1 :])
             return replace(progress, branches=after), branch.answers[given[number]]
     ordinary = practice.answers if answers is None else answers
     if progress.answers < len(ordinary):
         return replace(progress, answers=progress.answers + 1), ordinary[progress.answers]
     return progress, None
+
+
+def _begins(word: str, said: str) -> bool:
+    """Whether a word of what was said begins so. «و», «ف», «ب», «ل» and «ال» are written together with what follows."""
+    return re.search(f" و?ف?[بلك]?(?:ال)?{re.escape(_plain(word)[1:])}", said) is not None
 
 
 def _plain(words: str) -> str:

@@ -40,10 +40,19 @@ def test_answers_come_in_order_and_then_nobody_says_more() -> None:
     assert (first, second, third) == ("أولا", "ثانيا", None)
 
 
-@pytest.mark.parametrize("words", ["ليش ما حكيتي؟", "طيب، لِيش؟", "لمــاذا", "Police?", "the POLICE can come"])
+@pytest.mark.parametrize("words", ["ليش ما حكيتي؟", "طيب، لِيش؟", "وليش هيك", "لمــاذا", "Police?", "the POLICE can come"])
 def test_a_word_they_listen_for_is_answered_first_however_it_is_spelt(words: str) -> None:
     answer, progress = said(words)
     assert answer in ("مش عارفة", "no police") and progress.answers == 0
+
+
+def test_arabic_writes_small_words_together_with_what_follows() -> None:
+    listens = Practice("p", BOTH, BOTH, lines("غير ذلك"), when=(Branch((folding.fold("شرطة"),), lines("لا", "لا", "لا", "لا")),))
+    progress = Progress()
+    for words in ("اتصلي بالشرطة", "الشرطة تساعد", "هل تحكي للشرطة؟", "والشرطة؟"):
+        progress, line = hears(listens, progress, words)
+        assert line == Line(("لا",)), words
+    assert hears(listens, Progress(), "مشرطة")[1] == Line(("غير ذلك",))
 
 
 @pytest.mark.parametrize("words", ["عليش", "nopolice"])
