@@ -66,7 +66,7 @@ def end_world(world: Path) -> None:
 def _stand_back() -> None:
     """Should the live line run on this machine, it goes first: for the processor, and when memory runs out (Linux)."""
     with contextlib.suppress(OSError):
-        os.nice(10)
+        os.nice(5)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
 

@@ -21,7 +21,7 @@ import httpx
 from api.cli.model import ensure_model
 from tests.journeys.stack import ROOT
 
-PATIENCE = 180.0
+PATIENCE = 240.0
 
 
 @dataclass

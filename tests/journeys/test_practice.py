@@ -161,7 +161,7 @@ def test_whoever_writes_to_somebody_who_cannot_talk_hears_it_in_the_look_back(wo
 
 def test_practice_stands_back_behind_the_live_line(world: World) -> None:
     for part in [psutil.Process(world.process.pid), *psutil.Process(world.process.pid).children(recursive=True)]:
-        assert part.nice() >= 10
+        assert part.nice() >= 5
         assert Path(f"/proc/{part.pid}/oom_score_adj").read_text().strip() == "800"
 
 
