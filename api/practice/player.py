@@ -26,6 +26,7 @@ from api.handoffs.aids import Aids
 from api.handoffs.queue import REPLY_WINDOW_SECONDS, one
 from api.handoffs.tables import tickets
 from api.handoffs.tickets import Ticket, find, open_ticket_of
+from api.observability.errors import report
 from api.observability.logs import warn
 from api.practice import rules
 from api.practice.rules import Progress
@@ -259,8 +260,13 @@ class Visit:
 
     async def _watch(self) -> None:
         while True:
-            with suppress(DatabaseUnavailable):
+            try:
                 await self._look()
+            except DatabaseUnavailable:
+                pass
+            except Exception as failure:  # who is not looked at any more would never be seen to leave
+                report(failure)
+                warn("practice_look_failed", error=type(failure).__name__)
             await asyncio.sleep(LOOK_S)
 
     async def _look(self) -> None:
