@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 
 from api import v1
+from api.channels.simulator import SimulatedPhones
 from api.channels.twilio.client import TwilioClient
 from api.channels.twilio.erasure import Eraser
 from api.channels.twilio.verify import SignatureCheck
@@ -49,9 +50,13 @@ from api.live import CounsellorOutbox
 from api.migrations import upgrade_apart
 from api.observability import errors, logs, metrics
 from api.outbox import Outbox
+from api.practice.accounts import prepare_practice_staff
+from api.practice.cast import CastNotUsable, load_cast
+from api.practice.player import Stage
+from api.practice.room import Room
 from api.scripts.current import Releases
 from api.scripts.release import ScriptProblems, load_release
-from api.settings import Settings, load_settings
+from api.settings import Senders, Settings, load_settings
 from api.staff.demo import prepare_demo_staff
 from api.web.console import build_console
 from api.web.simulator import simulator_routes
@@ -80,6 +85,8 @@ class Gateway:
     comparing: ClockWatch
     outside: Outside
     staff: v1.Deps
+    room: Room | None = None
+    """In a practice world: the made-up people."""
 
 
 def create() -> Starlette:
@@ -99,13 +106,17 @@ def create() -> Starlette:
         gateway = wire(settings, root)
         if settings.demo:
             prepare_demo_staff(settings, gateway.database, Keyring(settings.secret_keys), gateway.clock)
+        if settings.practice:
+            prepare_practice_staff(gateway.database, Keyring(settings.secret_keys), gateway.clock)
     except (DatabaseUnavailable, sa.exc.SQLAlchemyError) as error:
         # started again and again by the supervisor: one line each time, and none of a driver's words
         raise SystemExit(f"hams: gateway: HAMS_DATABASE_URL: {why(error)}") from None
-    try:
-        made = application(gateway)
     except ScriptProblems as problems:
         raise SystemExit(f"hams: gateway: {problems} (./hams check lists all)") from None
+    except CastNotUsable as problem:
+        raise SystemExit(f"hams: gateway: {problem}") from None
+    try:
+        made = application(gateway)
     except CatalogueError as error:
         raise SystemExit(f"hams: gateway: {error}") from None
     gc.collect()
@@ -148,20 +159,30 @@ def wire(settings: Settings, root: Path, clock: Clock | None = None) -> Gateway:
     exits = Exits(
         settings.alert_webhook, settings.alert_secret, settings.duty_phone, settings.twilio_sms_from, settings.heartbeat_url,
     )
+    if settings.practice:  # refused as settings already; nobody is ever called about somebody made up
+        exits = Exits(None, None, Senders(), Senders(), None)
     outside = Outside(exits, provider, eraser.keep, clock)
     climbing = LadderWatch(
         database, outside, counsellors.tell, lambda: queue.announce(redis), clock, lambda: os.urandom(12).hex(), releases.desks,
     )
     standing_in = DeskWatch(database, releases.desks, lambda: queue.announce(redis), clock)
     comparing = ClockWatch(database, clock)
+    aids = Aids(releases, keys, settings.production)
+    room = None
+    if settings.practice:
+        stage = Stage(
+            database, keyring, keys, SimulatedPhones(settings.twilio_api_url), settings.twilio_whatsapp_from,
+            settings.twilio_sms_from, aids, clock,
+        )
+        room = Room(stage, load_cast(root / "scripts"), lambda: queue.announce(redis))
     staff = v1.Deps(
-        database=database, redis=redis, keyring=keyring, outbox=counsellors,
+        database=database, redis=redis, keyring=keyring, outbox=room.overhear(counsellors) if room else counsellors,
         clock=clock, sign_in_clock=clock.own, random_bytes=os.urandom, public_url=settings.public_url, demo=settings.demo, desks=releases.desks,
-        aids=Aids(releases, keys, settings.production), addresses=ReplyAddresses(keys), typing=typing,
+        aids=aids, addresses=ReplyAddresses(keys), typing=typing, practice=room, practice_url=settings.practice_url,
     )
     return Gateway(
         settings, clock, database, store, redis, engine, provider, releases, eraser, line, duties, watch, climbing, standing_in,
-        comparing, outside, staff,
+        comparing, outside, staff, room,
     )
 
 
@@ -181,6 +202,8 @@ def application(gateway: Gateway) -> Starlette:
     ]
     if not settings.production:
         routes.append(Route("/metrics", _metrics))
+    if settings.practice:
+        routes.append(Route("/", _to_console))
     if settings.demo:
         routes += [Route("/", _to_simulator), *simulator_routes(settings, gateway.releases, gateway.clock)]
 
@@ -215,9 +238,10 @@ def application(gateway: Gateway) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan)
 
 
-def _loops(gateway: Gateway) -> tuple[LeaseWatch | LadderWatch | DeskWatch | ClockWatch | Duties | Eraser, ...]:
+def _loops(gateway: Gateway) -> tuple[LeaseWatch | LadderWatch | DeskWatch | ClockWatch | Duties | Eraser | Room, ...]:
     """What runs beside the requests, each by itself: one that hangs or fails holds up no other."""
-    return gateway.watch, gateway.climbing, gateway.standing_in, gateway.comparing, gateway.duties, gateway.eraser
+    made_up = (gateway.room,) if gateway.room is not None else ()
+    return gateway.watch, gateway.climbing, gateway.standing_in, gateway.comparing, gateway.duties, gateway.eraser, *made_up
 
 
 async def _alive(_request: Request) -> Response:
@@ -251,6 +275,10 @@ async def _metrics(_request: Request) -> Response:
 
 async def _to_simulator(_request: Request) -> Response:
     return RedirectResponse("/simulator")
+
+
+async def _to_console(_request: Request) -> Response:
+    return RedirectResponse("/console")
 
 
 async def _metrics_socket(run: Path) -> asyncio.Server:

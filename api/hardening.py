@@ -155,6 +155,11 @@ def examine_settings(settings: Settings) -> Iterator[Finding]:
         if not senders:
             yield Finding(name, State.NOTE, "is not set: nobody is answered on this channel")
     yield _database(settings)
+    if settings.practice_url is not None:
+        # browsers send cookies to every port of a host: the worlds' cookies have other names, and yet go to both
+        alone = urlsplit(settings.practice_url).hostname != urlsplit(settings.public_url).hostname
+        says = "leads to a host of its own" if alone else "leads to the live console's own host: another host is better"
+        yield Finding("HAMS_PRACTICE_URL", State.GOOD if alone else State.NOTE, says)
     if settings.redis_url is None:
         yield Finding("HAMS_REDIS_URL", State.NOTE, "is not set: the embedded server, for one machine")
     if settings.sentry_dsn and settings.sentry_dsn.startswith("http://"):

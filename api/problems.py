@@ -42,6 +42,7 @@ PROBLEMS: Mapping[str, tuple[int, str, str]] = {
     "no-passkeys": (409, "Passkeys do not work at this address", "They need https and a name, or localhost."),
     "too-many-passkeys": (409, "There is no room for another passkey", "Take one away first."),
     "not-possible": (409, "Not possible now, or not by you", "It takes two different people; look at the list again."),
+    "room-full": (409, "The practice room is full", "Talk to somebody who is here, or let everybody go."),
     "contact-gone": (410, "There is no number to be seen", "The person left, or wrote from an address without a number."),
     "too-large": (413, "The body is too large", "Send less than 16 KiB."),
     "not-json-type": (415, "The body is not declared as JSON", "Send Content-Type: application/json."),

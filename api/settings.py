@@ -26,6 +26,8 @@ COUNTRIES = ("JO", "QA", "BH", "AE")
 """Countries with a pathway; ``HAMS_COUNTRY_DEFAULT`` may also be ``XX``, unknown."""
 
 TWILIO_API = "https://api.twilio.com"
+NOWHERE = "http://127.0.0.1:9"
+"""Where nobody listens: a practice world whose stand-in is not named reaches no provider at all."""
 DEFAULT_PORT = 8080
 SECRET_KEY_BYTES = 32
 
@@ -51,6 +53,7 @@ _OURS = {
     "HAMS_DUTY_PHONE": "the telephone of whoever is on duty when nobody answers",
     "HAMS_HEARTBEAT_URL": "asked every minute while the ladder is looked after: a dead-man's check",
     "HAMS_TYPING_ON_PHONE": "on or off: whether WhatsApp shows that a counsellor is writing",
+    "HAMS_PRACTICE_URL": "where new counsellors practise; the console links to it",
 }
 _THEIRS = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_WHATSAPP_FROM", "TWILIO_SMS_FROM", "SENTRY_DSN")
 _STRANGERS = frozenset({
@@ -77,11 +80,12 @@ class SettingsError(Exception):
 
 
 class Mode(StrEnum):
-    """What kind of run this is; each takes away something the one before allows."""
+    """What kind of run this is; each takes away something the one before allows. ``PRACTICE`` is a world of its own."""
 
     DEMO = "demo"
     LIVE = "live"
     PRODUCTION = "production"
+    PRACTICE = "practice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,12 @@ class Settings:
     """Numbers like our own: one, or one a country."""
     heartbeat_url: str | None = field(repr=False)
     typing_on_phone: bool = False
+    practice_url: str | None = None
+
+    @property
+    def practice(self) -> bool:
+        """True in the world of made-up people (``api/practice/``): nobody in it is real, and nothing of it goes out."""
+        return self.mode is Mode.PRACTICE
 
     @property
     def demo(self) -> bool:
@@ -181,6 +191,7 @@ class Settings:
             "HAMS_DUTY_PHONE": str(self.duty_phone),
             "HAMS_HEARTBEAT_URL": self.heartbeat_url or "",
             "HAMS_TYPING_ON_PHONE": "on" if self.typing_on_phone else "off",
+            "HAMS_PRACTICE_URL": self.practice_url or "",
         }
         return {name: value for name, value in values.items() if value}
 
@@ -196,7 +207,9 @@ def load_settings(
     Raises:
         SettingsError: a setting is wrong, missing or unknown.
     """
-    given = {**read_env_file(root / ".env"), **environ}
+    practice = environ.get("HAMS_MODE", "").strip() == Mode.PRACTICE
+    # what stands in .env is of the live world: the practice world does not even look
+    given = {**({} if practice else read_env_file(root / ".env")), **environ}
     given = {name: value.strip() for name, value in given.items() if value.strip()}
     _refuse_unknown_names(given)
     if "SENTRY_SPOTLIGHT" in given:
@@ -204,14 +217,17 @@ def load_settings(
         raise SettingsError("SENTRY_SPOTLIGHT", "must not be set: it sends personal data to whoever listens")
 
     mode = _mode(given)
+    if mode is Mode.PRACTICE and not practice:
+        raise SettingsError("HAMS_MODE", "is not practice in .env: ./hams practice starts that world, beside the live one")
     var = _folder(given.get("HAMS_VAR"), root)
+    _refuse_another_world(given, mode, var)
     port = _port(given.get("HAMS_PORT"))
     host = _host(given.get("HAMS_HOST"))
     api_url = given.get("HAMS_TWILIO_API_URL")
     account_sid, tokens = _twilio_account(given, mode, var, entropy)
     whatsapp = _senders("TWILIO_WHATSAPP_FROM", given)
     sms = _senders("TWILIO_SMS_FROM", given)
-    if mode is Mode.DEMO and not whatsapp and not sms:
+    if mode in (Mode.DEMO, Mode.PRACTICE) and not whatsapp and not sms:
         whatsapp = sms = Senders(default=_DEMO_SENDER)
     if not whatsapp and not sms:
         raise SettingsError("TWILIO_WHATSAPP_FROM", "this or TWILIO_SMS_FROM is needed: the number to send from")
@@ -233,13 +249,14 @@ def load_settings(
         twilio_whatsapp_from=whatsapp,
         twilio_sms_from=sms,
         twilio_api_url=_api_url(api_url, mode),
-        builtin_standin=mode is Mode.DEMO and api_url is None,
+        builtin_standin=mode in (Mode.DEMO, Mode.PRACTICE) and api_url is None,
         sentry_dsn=_sentry_dsn(given.get("SENTRY_DSN")),
         alert_webhook=_called_url("HAMS_ALERT_WEBHOOK", given),
         alert_secret=_alert_secret(given),
         duty_phone=_duty_phone(given, sms),
         heartbeat_url=_called_url("HAMS_HEARTBEAT_URL", given),
         typing_on_phone=_switch("HAMS_TYPING_ON_PHONE", given, mode is Mode.DEMO),
+        practice_url=_practice_url(given),
     )
 
 
@@ -299,6 +316,67 @@ def _refuse_unknown_names(given: Mapping[str, str]) -> None:
                 raise SettingsError(name, f"no such setting; did you mean {close[0]}?")
 
 
+PRACTICE_MARK = "practice-world"
+"""A file that stands in the folder of a practice world and in no other."""
+
+_NOT_IN_PRACTICE = (
+    "SENTRY_DSN", "HAMS_ALERT_WEBHOOK", "HAMS_ALERT_SECRET", "HAMS_DUTY_PHONE", "HAMS_HEARTBEAT_URL", "HAMS_PRACTICE_URL",
+)
+"""Ways out of the product. A practice world has none."""
+
+
+def _refuse_another_world(given: Mapping[str, str], mode: Mode, var: Path) -> None:
+    """A practice world has stores, keys and a provider of its own and no way out; no other run lives in its folder.
+
+    Raises:
+        SettingsError: something of the one world is named in the other.
+    """
+    marked = (var / PRACTICE_MARK).exists()
+    if mode is not Mode.PRACTICE:
+        if marked:
+            raise SettingsError("HAMS_VAR", "is the folder of a practice world, which is made anew at each start")
+        return
+    if not marked:
+        raise SettingsError("HAMS_VAR", "is no practice world's folder: ./hams practice makes one")
+    for name in _NOT_IN_PRACTICE:
+        if name in given:
+            raise SettingsError(name, "has no place in a practice world: nothing goes out of it")
+    for name, value in (("HAMS_SECRET_KEYS", var / "keys" / "secret"), ("TWILIO_AUTH_TOKEN", var / "run" / "demo-account")):
+        if name in given and given[name] not in (_kept(value), _kept(value).rpartition(" ")[2]):
+            raise SettingsError(name, "is not the practice world's own")
+    if given.get("HAMS_DATABASE_URL") not in (None, f"sqlite:///{var / 'hams.db'}"):
+        raise SettingsError("HAMS_DATABASE_URL", "is not the practice world's own")
+    for name in ("HAMS_REDIS_URL", "HAMS_REDIS_DOCTOR_URL"):
+        if name in given:
+            parts = _url(name, given[name].replace("@/", "@localhost/"), ("unix", "redis", "rediss"))
+            if (parts.scheme, parts.path) != ("unix", str(socket_folder(var) / "redis.sock")):
+                raise SettingsError(name, "is not the practice world's own")
+    api_url = given.get("HAMS_TWILIO_API_URL")
+    if api_url is not None and not is_loopback(_url("HAMS_TWILIO_API_URL", api_url, ("http",)).hostname or ""):
+        raise SettingsError("HAMS_TWILIO_API_URL", "must be the stand-in on this machine in a practice world")
+
+
+def _kept(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _practice_url(given: Mapping[str, str]) -> str | None:
+    """Where the console's link to the practice world leads: another address than the live console's."""
+    name = "HAMS_PRACTICE_URL"
+    value = _called_url(name, given)
+    if value is None:
+        return None
+    parts = urlsplit(value)
+    if parts.query or parts.fragment or parts.path not in ("", "/") or parts.username or parts.password:
+        raise SettingsError(name, "must be scheme and host only, without path, query or account")
+    if given.get("HAMS_PUBLIC_URL", "").rstrip("/") == value.rstrip("/"):
+        raise SettingsError(name, "is the live console's own address: the practice world needs another")
+    return value.rstrip("/")
+
+
 def _mode(given: Mapping[str, str]) -> Mode:
     wish = given.get("HAMS_MODE")
     if wish is None:
@@ -306,7 +384,7 @@ def _mode(given: Mapping[str, str]) -> Mode:
     try:
         return Mode(wish)
     except ValueError:
-        raise SettingsError("HAMS_MODE", "must be demo, live or production") from None
+        raise SettingsError("HAMS_MODE", "must be demo, live or production") from None  # practice is no setting to make
 
 
 def _folder(value: str | None, root: Path) -> Path:
@@ -461,7 +539,7 @@ def _twilio_account(
     given: Mapping[str, str], mode: Mode, var: Path, entropy: Callable[[int], bytes]
 ) -> tuple[str, tuple[str, ...]]:
     sid, tokens = given.get("TWILIO_ACCOUNT_SID"), given.get("TWILIO_AUTH_TOKEN")
-    if sid is None and tokens is None and mode is Mode.DEMO:
+    if sid is None and tokens is None and mode in (Mode.DEMO, Mode.PRACTICE):
         made = _made_once(var / "run" / "demo-account", lambda: f"AC{entropy(16).hex()} {entropy(16).hex()}")
         sid, _, tokens = made.partition(" ")
     if sid is None:
@@ -509,7 +587,7 @@ def _number(name: str, value: str) -> str:
 
 def _api_url(value: str | None, mode: Mode) -> str:
     if value is None:
-        return TWILIO_API
+        return NOWHERE if mode is Mode.PRACTICE else TWILIO_API
     parts = _url("HAMS_TWILIO_API_URL", value, ("https", "http"))
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise SettingsError("HAMS_TWILIO_API_URL", "must be https for a server that is not on this machine")

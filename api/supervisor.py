@@ -437,11 +437,15 @@ def product(settings: Settings, model: Path, listener: socket.socket, environ: M
 
 def _standin(settings: Settings, port: int, environ: Mapping[str, str]) -> Part:
     """The provider of a demo. Its token goes by environment: a command line is for every user of the machine to read."""
+    calls = settings.public_url
+    if settings.practice:  # a public address may be a proxy's elsewhere: what is practised stays on this machine
+        calls = addresses(settings)[0]
     return Part(
         "stand-in provider",
         (
             sys.executable, "-m", "api.channels.standin", "--quiet", "--port", str(port),
-            "--account-sid", settings.twilio_account_sid, "--webhook", f"{settings.public_url}/webhooks/twilio/message",
+            "--account-sid", settings.twilio_account_sid, "--webhook", f"{calls}/webhooks/twilio/message",
+            "--public-url", settings.public_url,
         ),
         {**environ, "TWILIO_AUTH_TOKEN": settings.twilio_auth_tokens[0]},
         lambda: listens(("127.0.0.1", port)),
@@ -477,6 +481,8 @@ def addresses(settings: Settings) -> tuple[str, list[str]]:
     here = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
     lines = [f"  simulator  {here}/simulator"] if settings.demo else []
     lines.append(f"  console    {here}/console")
+    if settings.practice:
+        return here, lines
     lines.append(f"  webhook    {settings.public_url}/webhooks/twilio/message")
     return here, lines
 

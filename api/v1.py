@@ -11,7 +11,7 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -44,6 +44,7 @@ from api.handoffs.tickets import (
     take_back_introduced,
 )
 from api.handoffs.typing_marks import TypingMarks
+from api.practice.routes import add_practice
 from api.problems import Problem
 from api.scripts.desks import Desks
 from api.scripts.segments import utf16_units
@@ -61,6 +62,9 @@ from api.v1_notes import LONGEST_SEALED, Notes, add_note_routes, note_it
 from api.v1_rota import install as install_rota
 from api.v1_rota import rota_routes
 from safety.message_text import MessageText
+
+if TYPE_CHECKING:
+    from api.practice.room import Room
 
 LARGEST_BODY = 16 * 1024
 _LOOKS_FOR_THE_FIRST, _LOOK_AGAIN_S = 20, 0.25
@@ -92,6 +96,8 @@ class Deps:
         desks: those of the live release.
         typing: passes on that somebody is writing; without, on no phone.
         sign_in_clock: this machine's own, for one-time codes; ``clock`` if not given.
+        practice: the made-up people, in a practice world; cookies are called otherwise there.
+        practice_url: where a live console's link to practise leads.
     """
 
     database: Database
@@ -110,6 +116,8 @@ class Deps:
     addresses: ReplyAddresses | None = None
     sign_in_clock: Callable[[], float] | None = None
     typing: TypingMarks | None = None
+    practice: Room | None = None
+    practice_url: str | None = None
 
 
 class Credentials(BaseModel):
@@ -310,7 +318,7 @@ def sessions_of(deps: Deps) -> Sessions:
     """The sessions of a deployment; console and API read the same ones."""
     return Sessions(
         deps.redis, deps.keyring, clock=deps.clock, random_bytes=deps.random_bytes,
-        secure=deps.public_url.startswith("https://"),
+        secure=deps.public_url.startswith("https://"), practice=deps.practice is not None,
     )
 
 
@@ -346,7 +354,10 @@ def build_v1(deps: Deps) -> FastAPI:
         deps.database, deps.redis, relay, on_duty, deps.outbox, deps.clock, look_seconds=deps.look_seconds, typing=typing
     )
     sign_in = SignIn(deps.database, deps.redis, deps.keyring, deps.passwords, clock=deps.clock, code_clock=deps.sign_in_clock)
-    devices = Devices(deps.keyring, clock=deps.clock, random_bytes=deps.random_bytes, secure=sessions.secure)
+    devices = Devices(
+        deps.keyring, clock=deps.clock, random_bytes=deps.random_bytes, secure=sessions.secure,
+        practice=deps.practice is not None,
+    )
     notes = Notes(deps.database, relay, on_duty, seen)
     app.state.hub, app.state.relay, app.state.on_duty = hub, relay, on_duty
 
@@ -609,9 +620,10 @@ def build_v1(deps: Deps) -> FastAPI:
     add_note_routes(app, talker, notes)
     if deps.aids is not None:
         add_aids(app, deps.aids, deps.database, deps.clock, talker=talker, seen=seen, checked=_checked)
-    add_account_routes(
-        app, Entrance(deps, sessions, sign_in, hub, arrived, signed_in, talker, open_session, seen)
-    )
+    entrance = Entrance(deps, sessions, sign_in, hub, arrived, signed_in, talker, open_session, seen)
+    add_account_routes(app, entrance)
+    if deps.practice is not None:
+        add_practice(app, deps.practice, entrance)
 
     async def comes_later() -> None:
         raise Problem("comes-later")

@@ -90,6 +90,14 @@ class SimulatedPhones:
             for seen in answer["messages"]
         ], float(answer.get("typing") or 0.0)
 
+    async def age(self, number: str, to: str, channel: Channel, seconds: float) -> None:
+        """Let a phone's last message be so many seconds old: the provider's reply window closes by it.
+
+        Raises:
+            StandInUnreachable: it is not there.
+        """
+        await self._ask("POST", "/standin/age", json={"from": number, "to": to, "channel": channel, "seconds": seconds})
+
     async def close(self) -> None:
         """Let go of the connections."""
         if self._open is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import typer
 
-from api.cli import audit, bench, chat_hook, check, doctor, keys, staff, test, train, understand, up
+from api.cli import audit, bench, chat_hook, check, doctor, keys, practice, staff, test, train, understand, up
 from api.cli.say import ROOT, Failure, complain
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -23,6 +23,7 @@ app = typer.Typer(
     help="Hams: a helpline by text message.",
 )  # fmt: skip
 app.command("up")(up.up)
+app.command("practice")(practice.practice)
 app.command("test", context_settings={**PASS_ON, "help_option_names": ["--help"]})(test.test)
 app.command("chat", context_settings={**PASS_ON, "help_option_names": []})(chat_hook.chat)
 app.command("understand")(understand.understand)

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, TextIO
 
+from api.scripts.conversations import Against, read_conversations
 from api.scripts.desks import DESKS_FILE
 from api.scripts.draft import Draft, read_draft
 from api.scripts.floors import CLOSING, find_lowered, never_chosen
@@ -73,7 +74,14 @@ def check_release(directory: Path, domain: Path | None = None) -> list[Problem]:
     draft, problems = read_draft(directory, domain)
     if draft.bundle.files:
         problems += check_draft(draft)
+        problems += read_conversations(directory, against(draft))[1]
     return sorted(problems)
+
+
+def against(draft: Draft) -> Against:
+    """What a bundle's conversations are held against; nothing where parts of it could not be read."""
+    items = draft.instruments.items if draft.instruments is not None else ()
+    return Against(texts=draft.texts, items=items, exits=draft.exits)
 
 
 def check_draft(draft: Draft) -> list[Problem]:

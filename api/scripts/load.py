@@ -11,6 +11,8 @@ from api.scripts.parse import parse
 from api.scripts.tree import Node, Problem
 
 SUFFIXES: Final = (".yml", ".yaml")
+NOT_SAID: Final = "tests"
+"""The folder of what nobody is told: conversations (``conversations.py``). No part of a release, its digest or its signatures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ def read_bundle(directory: Path) -> tuple[Bundle, list[Problem]]:
         relative = path.relative_to(directory)
         name = relative.as_posix()
         if path.suffix.lower() not in SUFFIXES or any(part.startswith(".") for part in relative.parts):
+            continue
+        if relative.parts[0] == NOT_SAID:
             continue
         if any(step.is_symlink() for step in _steps(directory, relative)):
             # A release is its bytes: what a link leads to can change without the digest noticing.

@@ -24,15 +24,17 @@ class Devices:
 
     Args:
         secure: whether the gateway is reached by https; decides the cookie's name and flag.
+        practice: whether this is the world of made-up people, whose cookies have names of their own.
     """
 
     __slots__ = ("_clock", "_keyring", "_random_bytes", "cookie", "secure")
 
     def __init__(
-        self, keyring: Keyring, *, clock: Callable[[], float], random_bytes: Callable[[int], bytes], secure: bool
+        self, keyring: Keyring, *, clock: Callable[[], float], random_bytes: Callable[[int], bytes], secure: bool,
+        practice: bool = False,
     ) -> None:
         self._keyring, self._clock, self._random_bytes, self.secure = keyring, clock, random_bytes, secure
-        self.cookie = "__Host-hams-known" if secure else "hams-known"
+        self.cookie = ("__Host-hams-known" if secure else "hams-known") + ("-practice" if practice else "")
 
     def remember(self, staff_id: str) -> str:
         """What the cookie carries after a sign-in: account, time, and a number that tells two browsers apart."""

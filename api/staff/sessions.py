@@ -43,6 +43,8 @@ class Sessions:
     Args:
         redis: a client that returns bytes.
         secure: whether the gateway is reached by https; decides the cookie's name and flag.
+        practice: whether this is the world of made-up people. Cookies know no ports: on one host each world needs a name
+            of its own, or signing in to one would sign out of the other.
     """
 
     __slots__ = ("_clock", "_keyring", "_random_bytes", "_redis", "cookie", "secure")
@@ -55,11 +57,12 @@ class Sessions:
         clock: Callable[[], float],
         random_bytes: Callable[[int], bytes],
         secure: bool,
+        practice: bool = False,
     ) -> None:
         self._redis, self._keyring, self._clock, self._random_bytes = redis, keyring, clock, random_bytes
         self.secure = secure
         # The prefix makes the browser refuse the cookie from another host or path; it demands https.
-        self.cookie = "__Host-hams" if secure else "hams"
+        self.cookie = ("__Host-hams" if secure else "hams") + ("-practice" if practice else "")
 
     async def open(self, staff: str, credentials: int, *, goes_on: Session | None = None) -> str:
         """A new session; returns what the cookie carries.

@@ -13,7 +13,9 @@ from pathlib import Path
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 
-_KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".woff2": "font/woff2"}
+_KINDS = {
+    ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".woff2": "font/woff2", ".svg": "image/svg+xml",
+}
 
 
 @dataclass(frozen=True, slots=True)

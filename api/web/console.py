@@ -27,6 +27,7 @@ from api.handoffs.relay import LONGEST_MESSAGE
 from api.handoffs.tables import BANDS, OUTCOMES
 from api.handoffs.tickets import Ticket
 from api.handoffs.wrapup import DONE
+from api.practice.pages import add_practice_pages, practice_spoken, span
 from api.scripts.desks import desk_named
 from api.scripts.segments import BODY_LIMIT, room_for
 from api.staff.accounts import Staff
@@ -98,6 +99,9 @@ def build_console(deps: Deps) -> APIRouter:
         loader=jinja2.FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )
+    templates.globals.update(
+        practice=deps.practice is not None, practice_url=deps.practice_url, practice_spoken=practice_spoken, span=span,
+    )
     assets = read_assets(*(_HERE / "static").glob("console*"), *(_HERE / "static" / "vendor").glob("*"), *(_HERE / "static" / "fonts").glob("*"))
 
     passkeys_possible = relying_party(deps.public_url) is not None
@@ -112,6 +116,8 @@ def build_console(deps: Deps) -> APIRouter:
     add_account_pages(router, deps, sessions, page, HEADERS)
     add_rota_page(router, deps, sessions, page, HEADERS)
     add_colleagues(router, deps, sessions, page, HEADERS)
+    if deps.practice is not None:
+        add_practice_pages(router, deps.practice, deps, sessions, page, HEADERS)
     duty = OnDuty(deps)
 
     reading, drawing, pages = Reading(deps.database), Drawing(templates), Pages()
@@ -148,9 +154,12 @@ def build_console(deps: Deps) -> APIRouter:
             return RedirectResponse(f"/console/sign-in?lang={words.language}", 303, headers=HEADERS)
         if member.provisional:
             return RedirectResponse(f"/console/account?lang={words.language}", 303, headers=HEADERS)
+        spoken = spoken_by_script(words)
+        if deps.practice is not None:  # what a browser shows beside other windows says which world it is of
+            spoken["title"] = words("practice_title")
         return page(
             "console.html", words, member=member, **board(seen_here, member, words), duty=count, may_set_rota=may_set(member),
-            spoken=json.dumps(spoken_by_script(words), ensure_ascii=False), outcomes=OUTCOMES, done=DONE, longest=LONGEST_MESSAGE,
+            spoken=json.dumps(spoken, ensure_ascii=False), outcomes=OUTCOMES, done=DONE, longest=LONGEST_MESSAGE,
             bands=BANDS, raise_reasons=RAISE_REASONS,
             lower_reasons=LOWER_REASONS, block_reasons=BLOCK_REASONS,
             session=session, longest_note=LONGEST_NOTE,

@@ -68,6 +68,17 @@ def test_a_demo_that_is_open_to_the_network_is_unsafe(tmp_path: Path) -> None:
     assert "HAMS_HOST" not in states(hardening.examine_settings(load(tmp_path)))
 
 
+def test_practice_is_better_on_a_host_of_its_own(tmp_path: Path) -> None:
+    def found(url: str) -> State | None:
+        return states(hardening.examine_settings(load(tmp_path, HAMS_PUBLIC_URL="https://line.example", HAMS_PRACTICE_URL=url))).get(
+            "HAMS_PRACTICE_URL"
+        )
+
+    assert found("https://practice.example") is State.GOOD
+    assert found("https://line.example:8443") is State.NOTE
+    assert "HAMS_PRACTICE_URL" not in states(hardening.examine_settings(load(tmp_path)))
+
+
 @pytest.mark.parametrize(
     ("url", "state"),
     [

@@ -71,7 +71,7 @@ def test_two_first_starts_at_the_same_instant_agree_on_the_key(tmp_path: Path) -
 
 
 def test_a_part_is_told_the_same_settings_through_its_environment(tmp_path: Path) -> None:
-    for given in ({}, LIVE, PRODUCTION, {**LIVE, "TWILIO_SMS_FROM": "JO=+962790000000,BH=+97317000001"}):
+    for given in ({}, LIVE, PRODUCTION, {**LIVE, "HAMS_PRACTICE_URL": "https://practice.example"}, {**LIVE, "TWILIO_SMS_FROM": "JO=+962790000000,BH=+97317000001"}):
         settings = load_settings(given, tmp_path)
         again = load_settings(settings.as_environment(), tmp_path)
         # the stand-in's address is what the supervisor adds: whoever is told it does not start another

@@ -93,6 +93,7 @@ class StandIn:
         app.router.add_get("/standin/alerts", self._alerts)
         app.router.add_post("/standin/faults", self._set_fault)
         app.router.add_post("/standin/pace", self._set_pace)
+        app.router.add_post("/standin/age", self._age)
         app.router.add_post("/standin/reset", self._reset)
         app.on_startup.append(self._start)
         app.on_shutdown.append(self._let_phones_go)
@@ -430,6 +431,14 @@ class StandIn:
         self.redaction = wish.pop("redaction", self.redaction)
         self.pace = Pace(**{**asdict(self.pace), **wish})
         return web.json_response(asdict(self.pace))
+
+    async def _age(self, request: web.Request) -> web.Response:
+        """``{from, to, channel, seconds}``: this phone's last message to us is so old."""
+        wish = await request.json()
+        prefix = "whatsapp:" if wish.get("channel") == "whatsapp" else ""
+        phone, ours = prefix + str(wish["from"]), prefix + str(wish["to"])
+        self.store.last_inbound[(phone, ours)] = self._clock() - float(wish["seconds"])
+        return web.json_response({})
 
     async def _reset(self, request: web.Request) -> web.Response:
         self.store = Store()
