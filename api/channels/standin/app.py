@@ -436,7 +436,7 @@ class StandIn:
         """``{from, to, channel, seconds}``: this phone's last message to us is so old."""
         wish = await request.json()
         prefix = "whatsapp:" if wish.get("channel") == "whatsapp" else ""
-        phone, ours = prefix + str(wish["from"]), prefix + str(wish["to"])
+        phone, ours = (prefix + str(wish[end]).removeprefix("whatsapp:") for end in ("from", "to"))
         self.store.last_inbound[(phone, ours)] = self._clock() - float(wish["seconds"])
         return web.json_response({})
 

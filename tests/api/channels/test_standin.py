@@ -309,3 +309,19 @@ async def served(app: web.Application) -> Any:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     await runner.cleanup()
+
+
+@pytest.mark.parametrize(("seconds", "arrives"), [(86_000.0, True), (86_500.0, False)])
+async def test_a_phone_whose_last_message_is_a_day_old_gets_no_free_answer(provider: Provider, seconds: float, arrives: bool) -> None:
+    await provider.tell("/standin/inbound", WISH)
+    await provider.tell("/standin/age", {**WISH, "channel": "whatsapp", "seconds": seconds})
+    form = {"To": WISH["from"], "From": WISH["to"], "Body": "أهلا"}
+    async with ClientSession() as http, http.post(provider.url + MESSAGES, data=form, headers=SIGNED_IN) as answer:
+        sid = (await answer.json())["sid"]
+    found: dict[str, Any] = {}
+    for _ in range(600):
+        (found,) = [one for one in await provider.show("/standin/messages") if one["sid"] == sid]
+        if found["status"] in ("delivered", "read", "failed"):
+            break
+        await asyncio.sleep(0.05)
+    assert (found["status"], found["error_code"]) == (("delivered", None) if arrives else ("failed", 63016))
