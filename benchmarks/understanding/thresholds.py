@@ -25,8 +25,9 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.understanding.false_alarms import ordinary
 from benchmarks.understanding.judge import Judge, Judged, calibration_error, development, flags_f1, right
-from bot.components.alarm import Alarm, alarm_of
+from bot.components.alarm import CALM, Alarm, alarm_of, says_little
 from bot.components.heads import Heads
+from bot.components.normaliser import normalise
 from bot.components.understanding import DANGER, FLAGS, INTENTS, Understanding, true_confidence
 from bot.quiet import hush
 from safety.self_harm import means_own_death
@@ -60,8 +61,16 @@ def around(written: float, step: float, below: int, above: int) -> list[float]:
 
 
 def urgent_at(understood: Mapping[str, Any], rings_at: float) -> bool:
-    """Whether the bell would ring, by rule or from another threshold (a probability)."""
-    return alarm_of(understood["rule"], understood["p_danger"] or 0.0, rings_at, rings_at) == "now"
+    """Whether the bell would ring, by rule or from another threshold (a probability); ``bar`` is the least for this message."""
+    bar = max(rings_at, understood.get("bar", 0.0))
+    return alarm_of(understood["rule"], understood["p_danger"] or 0.0, bar, bar) == "now"
+
+
+def with_bar(text: str, understood: dict[str, Any], alarm: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with ``bar``: what is one word alone, or plain small talk, has a threshold of its own (``alarm``: as written)."""
+    calm = understood["intent"] in CALM and understood["confidence"] >= alarm["answers_sure_at"]
+    little = not understood["rule"] and says_little(normalise(text), calm)
+    return {**understood, "bar": alarm["word_rings_at"] if little else 0.0}
 
 
 def flags_at(chances: Chances, by_rule: frozenset[str], flag: float, now: float) -> set[str]:
@@ -106,7 +115,7 @@ async def listen(judging: Judge) -> list[Seen]:
     Raises:
         RuntimeError: the written thresholds do not give back what the model answered (this file lags behind it).
     """
-    understanding = judging.part(Understanding)
+    understanding, alarm = judging.part(Understanding), judging.part(Alarm)._config
     written = understanding._config
     latest = overhear(understanding._learned.heads)
     seen = []
@@ -116,7 +125,9 @@ async def listen(judging: Judge) -> list[Seen]:
         chances = latest[0] if latest and understood["script"] != "other" else {}
         said = ["self_harm"] if means_own_death(row["text"]) else []
         by_rule = frozenset(judging.with_rules(row["text"], {**understood, "flags": said})["flags"])
-        understood = judging.with_rules(row["text"], understood)
+        understood = with_bar(row["text"], judging.with_rules(row["text"], understood), alarm)
+        if urgent_at(understood, alarm["rings_at"]) != understood["urgent"]:
+            raise RuntimeError(f"the bell of {row['id']} is not what the thresholds make of it")
         again = flags_at(chances, by_rule, written["flag_threshold"], written["flag_now_threshold"])
         if again != set(understood["flags"]):
             raise RuntimeError(f"flags of {row['id']} are not what the thresholds make of them")
@@ -126,10 +137,11 @@ async def listen(judging: Judge) -> list[Seen]:
 
 async def overhear_ordinary(judging: Judge, data: Path) -> list[dict[str, Any]]:
     """What decides about the bell, of each message of ordinary talk."""
+    alarm = judging.part(Alarm)._config
     heard = []
     for _, text in ordinary(data):
-        understood = judging.with_rules(text, await judging.understand(text))
-        heard.append({"rule": understood["rule"], "p_danger": understood["p_danger"]})
+        understood = with_bar(text, judging.with_rules(text, await judging.understand(text)), alarm)
+        heard.append({name: understood[name] for name in ("rule", "p_danger", "bar")})
     return heard
 
 

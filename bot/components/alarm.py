@@ -7,6 +7,7 @@ was almost one is met with "leave? send 0", but never where there may be danger.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -15,6 +16,7 @@ from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.shared.nlu.training_data.message import Message
 
+from bot.components.normaliser import FOLDED
 from safety.exit import suspects_exit
 from safety.self_harm import means_own_death
 
@@ -28,12 +30,24 @@ a mere suspicion of danger asks no question. A ringing bell, and the rules, are 
 
 SELF_HARM = "disclose_self_harm"
 
+_INVOCATION = re.compile(r"\b(?:حسبي|حسبنا|لا حول|استغفر|انا لله|لا اله)\b")
+"""Said to God in grief, of whatever has been asked: it answers no question."""
+
 
 def alarm_of(by_rule: str, p_danger: float, asks_at: float, rings_at: float) -> str:
     """``now``, ``maybe`` or empty: the more worried of rule and model."""
     if by_rule == "now" or p_danger >= rings_at:
         return "now"
     return "maybe" if by_rule == "maybe" or p_danger >= asks_at else ""
+
+
+def says_little(folded: str, calm: bool) -> bool:
+    """Whether the model has next to nothing to go by: one word, or a few that are surely small talk.
+
+    «خلاص», «بنتي» or "bye" reach a bar that is meant for sentences, since words of danger stand beside them in those.
+    """
+    words = {word for word in folded.split() if any(letter.isalpha() for letter in word)}
+    return len(words) <= (3 if calm else 1)
 
 
 def _answers(message: Message) -> bool:
@@ -56,7 +70,7 @@ class Alarm(GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        return {"asks_at": 0.12, "rings_at": 0.18, "sure_at": 0.62, "answers_sure_at": 0.84}
+        return {"asks_at": 0.12, "rings_at": 0.18, "word_rings_at": 0.5, "sure_at": 0.62, "answers_sure_at": 0.84}
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._config = config
@@ -80,14 +94,19 @@ class Alarm(GraphComponent):
                 _say_self_harm(message)
             intent = message.get("intent") or {}
             calm = intent.get("name") in CALM and intent["confidence"] >= self._config["answers_sure_at"]
-            asks_at = self._config["rings_at"] if calm else self._config["asks_at"]
-            alarm = alarm_of(by_rule, message.get("p_danger") or 0.0, asks_at, self._config["rings_at"])
+            asks_at, rings_at = self._config["rings_at" if calm else "asks_at"], self._config["rings_at"]
+            if not by_rule and says_little(message.get(FOLDED) or "", calm):
+                asks_at, rings_at = self._config["word_rings_at" if calm else "rings_at"], self._config["word_rings_at"]
+            alarm = alarm_of(by_rule, message.get("p_danger") or 0.0, asks_at, rings_at)
             message.set("alarm", alarm, add_to_output=True)
             digit = next((e["value"] for e in message.get("entities") or [] if e["entity"] == "digit"), None)
             if digit is not None and digit > 0:  # a bare digit chooses; no model is asked
                 message.set("intent", {"name": "request_human" if digit == 9 else "show_menu", "confidence": 1.0}, True)
             elif not alarm and not _answers(message) and suspects_exit(message.get("text") or ""):
                 message.set("intent", {"name": "exit_now", "confidence": 1.0}, add_to_output=True)  # asked, never obeyed
-            elif intent.get("name") and intent["confidence"] < self._needed(intent["name"]):
+            elif intent.get("name") and (
+                intent["confidence"] < self._needed(intent["name"])
+                or (intent["name"] in ANSWERS and not _answers(message) and _INVOCATION.search(message.get(FOLDED) or ""))
+            ):
                 message.set("intent", {"name": None, "confidence": intent["confidence"]}, add_to_output=True)
         return messages

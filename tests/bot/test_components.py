@@ -7,7 +7,7 @@ from rasa.shared.nlu.training_data.message import Message
 
 from actions.directory import RELEASES
 from bot.components.alarm import Alarm, alarm_of
-from bot.components.normaliser import normalise
+from bot.components.normaliser import FOLDED, normalise
 from bot.components.places import place_in
 from bot.components.reader import read, wanted_language
 from bot.components.understanding import DANGER, beside_harm, true_confidence
@@ -83,6 +83,35 @@ def _last_word(text: str, p_danger: float = 0.0, by_rule: str = "", intent: str 
     message = Message({"text": text, "metadata": {"danger": by_rule}, "p_danger": p_danger, "intent": {"name": intent, "confidence": 0.9}})
     message.set("entities", read(text, normalise(text), RELEASES.instruments("").words))
     return Alarm(Alarm.get_default_config()).process([message])[0]
+
+
+def _of_few_words(text: str, p_danger: float, intent: str = "ask_safety_plan", by_rule: str = "") -> str:
+    message = Message({"text": text, "metadata": {"danger": by_rule}, "p_danger": p_danger, "intent": {"name": intent, "confidence": 0.9}})
+    message.set(FOLDED, normalise(text))
+    return str(Alarm(Alarm.get_default_config()).process([message])[0].get("alarm"))
+
+
+@pytest.mark.parametrize(
+    ("text", "p", "intent", "alarm"),
+    [("بنتي", 0.2, "report_for_other", "maybe"), ("خلاااص", 0.31, "goodbye", ""), ("bye bye 👋", 0.22, "goodbye", ""), ("yalla bye", 0.26, "goodbye", ""),
+     ("خلاص", 0.15, "ask_legal", ""), ("سكين", 0.95, "disclose_threat", "now"), ("yalla bye he has a knife", 0.26, "goodbye", "now"),
+     ("بنتي معه", 0.2, "report_for_other", "now"), ("دم", 0.6, "goodbye", "now")],
+)
+def test_one_word_or_plain_small_talk_rings_only_where_the_model_is_sure(text: str, p: float, intent: str, alarm: str) -> None:
+    assert _of_few_words(text, p, intent) == alarm
+
+
+def test_one_word_in_which_a_rule_saw_something_keeps_the_bar_of_sentences() -> None:
+    assert _of_few_words("عميخنقها", 0.3, by_rule="maybe") == "now"
+
+
+@pytest.mark.parametrize("intent", ["affirm", "deny", "skip_question", "unsure"])
+@pytest.mark.parametrize("text", ["حسبي الله ونعم الوكيل", "حسبنا الله ونعم الوكيل فيه", "لا حول ولا قوة إلا بالله", "استغفر الله العظيم"])
+def test_what_is_said_to_god_answers_no_question(text: str, intent: str) -> None:
+    message = Message({"text": text, "metadata": {}, "p_danger": 0.0, "intent": {"name": intent, "confidence": 0.95}})
+    message.set(FOLDED, normalise(text))
+    message.set("entities", read(text, normalise(text), RELEASES.instruments("").words))
+    assert Alarm(Alarm.get_default_config()).process([message])[0].get("intent")["name"] is None
 
 
 @pytest.mark.parametrize("text", ["سكر المحادثة", "بدي اطلع من الشات", "how do i leave the chat", "اخرج الحين؟"])

@@ -19,7 +19,9 @@ from benchmarks.understanding.thresholds import (
     flags_at,
     flags_table,
     urgent_at,
+    with_bar,
 )
+from bot.components.alarm import Alarm
 
 
 def _row(
@@ -45,6 +47,16 @@ def test_candidates_rise_hold_the_written_value_and_stay_probabilities() -> None
 )
 def test_the_bell_rings_from_the_threshold_on_and_by_rule_at_any(p: float | None, rule: str, rings: bool) -> None:
     assert urgent_at({"p_danger": p, "rule": rule}, 0.2) is rings
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "intent", "confidence", "rings"),
+    [("خلاص", "", "goodbye", 0.9, False), ("بنتي", "", "ask_legal", 0.9, False), ("بنتي", "maybe", "ask_legal", 0.9, True),
+     ("yalla bye", "", "goodbye", 0.9, False), ("yalla bye", "", "goodbye", 0.5, True), ("بنتي معه", "", "ask_legal", 0.9, True)],
+)
+def test_a_word_alone_and_plain_small_talk_have_a_bar_of_their_own(text: str, rule: str, intent: str, confidence: float, rings: bool) -> None:
+    understood = with_bar(text, _understood(0.3, rule, intent, confidence), Alarm.get_default_config())
+    assert urgent_at(understood, 0.18) is rings and urgent_at({**understood, "p_danger": 0.6}, 0.18)
 
 
 def test_danger_of_this_minute_has_a_threshold_of_its_own_and_rules_need_none() -> None:

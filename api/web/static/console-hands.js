@@ -44,6 +44,7 @@ export function handsInTalk(talk, { after, warn }) {
   }
   // To whom: asked for when the menu is opened, since who is on duty changes. Together, or (console-talk.js) without staying.
   const form = talk.element.querySelector(".transfer");
+  if (!form) return; // somebody who has left is handed to nobody
   const menu = form.closest(".menu");
   menu.addEventListener("toggle", () => menu.open && htmx.trigger(form.elements.to, "opened"));
   form.elements.to.addEventListener("htmx:afterRequest", ({ detail: { successful, xhr } }) => {

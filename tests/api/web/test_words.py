@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from babel import Locale
@@ -17,6 +18,10 @@ from api.handoffs import blocks, contacts, wrapup
 from api.handoffs.aids import CRITICAL
 from api.handoffs.bands import LOWER_REASONS, RAISE_REASONS
 from api.handoffs.tables import BANDS, KNOWN_REASONS, OUTCOMES, SETS
+from api.practice.accounts import LEARNERS
+from api.practice.pages import practice_spoken
+from api.practice.player import Ended
+from api.practice.room import HASTES, PACES
 from api.scripts.desks import COMPETENCES
 from api.scripts.texts import COUNSELLOR_PREFIX
 from api.staff.tables import PASSKEY_LABELS, ROLES
@@ -50,6 +55,8 @@ def families() -> set[str]:
         *of("rota_day_", DAYS), *of("rota_competence_", COMPETENCES), *of("set_", SETS), *PASSKEY_LABELS,
         *of("group_", ("critical", "told", "of_the_talk")), *of("group_answers_", SETS), *of("present_", ("former", "silent", "open")),
         *of("climbed_", "123"), *(name for name in release.texts if name.startswith(COUNSELLOR_PREFIX)),
+        *of("practice_as_", (name for name, _ in LEARNERS)), *of("practice_pace_", PACES), *of("practice_haste_", map(str, HASTES)),
+        *of("practice_ended_", set(get_args(Ended)) - {"", "never_came", "withdrawn"}),
         "JO", "QA", "BH", "AE", "XX", "whatsapp", "sms", "lev", "gulf", "msa", "en", "blank_name", "blank_time",
         "state_sending", "state_queued", "state_waits", "state_lapsed", "state_unsure", "state_sent", "state_failed", "state_refused",
     }
@@ -89,7 +96,8 @@ def test_every_code_a_template_says_is_in_the_catalogues() -> None:
 
 
 def test_every_word_a_script_says_is_given_to_it() -> None:
-    given = {*spoken_by_script(Words("ar")), *re.findall(r'"([\w-]+)":', about_accounts(Words("ar")))}
+    about = about_accounts(Words("ar")) + practice_spoken(Words("ar"))
+    given = {*spoken_by_script(Words("ar")), *re.findall(r'"([\w-]+)":', about)}
     asked = set(re.findall(r"(?<!-)\bwords\.(\w+)", sources(WEB / "static", "console*.js")))
     asked |= set(re.findall(r"""words\[["']([\w-]+)["']\]""", sources(WEB / "static", "console*.js")))
     assert len(asked) > 20
