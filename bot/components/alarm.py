@@ -30,6 +30,8 @@ a mere suspicion of danger asks no question. A ringing bell, and the rules, are 
 
 SELF_HARM = "disclose_self_harm"
 
+LONGEST_WORD = 7
+
 _INVOCATION = re.compile(r"\b(?:حسبي|حسبنا|لا حول|استغفر|انا لله|لا اله)\b")
 """Said to God in grief, of whatever has been asked: it answers no question."""
 
@@ -42,12 +44,13 @@ def alarm_of(by_rule: str, p_danger: float, asks_at: float, rings_at: float) -> 
 
 
 def says_little(folded: str, calm: bool) -> bool:
-    """Whether the model has next to nothing to go by: one word, or a few that are surely small talk.
+    """Whether the model has next to nothing to go by: one short word, or a few that are surely small talk.
 
-    «خلاص», «بنتي» or "bye" reach a bar that is meant for sentences, since words of danger stand beside them in those.
+    «خلاص», «بنتي» or "bye" reach a bar that is meant for sentences, since words of danger stand beside them in those. A
+    long one is a sentence without its spaces («عميخنقها»).
     """
     words = {word for word in folded.split() if any(letter.isalpha() for letter in word)}
-    return len(words) <= (3 if calm else 1)
+    return len(words) <= 3 if calm else len(words) <= 1 and all(len(word) <= LONGEST_WORD for word in words)
 
 
 def _answers(message: Message) -> bool:

@@ -95,7 +95,7 @@ def _of_few_words(text: str, p_danger: float, intent: str = "ask_safety_plan", b
     ("text", "p", "intent", "alarm"),
     [("بنتي", 0.2, "report_for_other", "maybe"), ("خلاااص", 0.31, "goodbye", ""), ("bye bye 👋", 0.22, "goodbye", ""), ("yalla bye", 0.26, "goodbye", ""),
      ("خلاص", 0.15, "ask_legal", ""), ("سكين", 0.95, "disclose_threat", "now"), ("yalla bye he has a knife", 0.26, "goodbye", "now"),
-     ("بنتي معه", 0.2, "report_for_other", "now"), ("دم", 0.6, "goodbye", "now")],
+     ("بنتي معه", 0.2, "report_for_other", "now"), ("عميخنقهاهلق", 0.2, "report_for_other", "now"), ("دم", 0.6, "goodbye", "now")],
 )
 def test_one_word_or_plain_small_talk_rings_only_where_the_model_is_sure(text: str, p: float, intent: str, alarm: str) -> None:
     assert _of_few_words(text, p, intent) == alarm
