@@ -33,7 +33,7 @@ ARABIZI: Final = (
 )
 #: As they are mostly typed. Their own slips are everyday words.
 _AS_TYPED: Final = (
-    "انها", "خلض اطلع", "خلث اطلع", "خلاض اطلع", "bye mow", "bye jow", "خؤوج", "خىوج", "خرةج", "خوروج", "الخروج", "اغلاق", "خلاص اطلع", "حلص اطلع", "اخرجي", "امسحي", "enha2", "5urouj", "5rouj", "khrouj", "khorog", "khoroog", "khrog", "khroog", "5rog", "5orog", "okhrog",
+    "انها", "خلض اطلع", "خلث اطلع", "خلاض اطلع", "bye mow", "bye jow", "خؤوج", "اخؤج", "خىوج", "خرةج", "خوروج", "الخروج", "اغلاق", "خلاص اطلع", "حلص اطلع", "اخرجي", "امسحي", "enha2", "5urouj", "5rouj", "khrouj", "khorog", "khoroog", "khrog", "khroog", "5rog", "5orog", "okhrog",
     "o5rog", "bay el7een",
 )
 

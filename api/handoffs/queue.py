@@ -28,6 +28,9 @@ MOST_CARDS = 200
 REPLY_WINDOW_SECONDS: Mapping[str, float | None] = {"whatsapp": 24 * 3600.0, "sms": None}
 """twilio.md: free-form answers on WhatsApp for 24 hours after the person's last message."""
 
+WINDOW_SHOWN_TO = 300
+"""Seconds to which the end of a window is shown, never too late: not every message makes every card another one."""
+
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
@@ -102,7 +105,7 @@ def card(row: QueueRow) -> dict[str, Any]:
     return {
         "id": ticket.id, "band": ticket.band, "priority": ticket.priority, "reasons": list(ticket.reasons),
         "sets": list(ticket.sets), "country": ticket.country, "place": ticket.place, "channel": ticket.channel,
-        "window_closes_at": None if window is None else moment(ticket.last_inbound_at + window),
+        "window_closes_at": None if window is None else moment(ticket.last_inbound_at // WINDOW_SHOWN_TO * WINDOW_SHOWN_TO + window),
         "variant": ticket.variant, "language": ticket.language, "lane": ticket.lane, "desk": ticket.desk, "called_desk": ticket.called_desk,
         "state": ticket.state, "epoch": ticket.epoch, "owner": row.owner_name,
         "waiting_since": moment(ticket.created_at), "flagged_at": moment(ticket.flagged_at),

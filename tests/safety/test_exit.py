@@ -35,7 +35,7 @@ DIACRITICS = st.sampled_from(["", *"\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u
 ARABIC_ALIKE = {"ا": "اأإآٱ", "ي": "يىی", "ك": "كک", "ه": "هھ", "0": "0٠۰０", "7": "7٧۷７", "3": "3٣", "5": "5٥"}
 #: One slip each, as thumbs make them: a neighbour's key, two letters swapped, one lost, one touched as well.
 SLIPS = (
-    "exut", "eixt", "ezit", "exiy", "exi", "خروح", "خورج", "اخرح", "خىوج", "خرةج", "خوروج", "خلص اطلغ", "خلص اطاع", "حلص اطلع",
+    "exut", "eixt", "ezit", "exiy", "exi", "خروح", "خورج", "اخرح", "خىوج", "اخؤج", "خرةج", "خوروج", "خلص اطلغ", "خلص اطاع", "حلص اطلع",
     "خلاص اطلع", "5rouj", "khrouj",
     "باي الحيت", "باي الحثن", "باي احين", "byr now", "bye nwo", "byw now", "kalas etla3", "khalas etla", "khrooj", "khorouj", "khalas etka3",
     "emsaa7", "sotp", "stpo", "quti", "cancle", "unsibscribe",

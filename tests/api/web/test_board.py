@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +154,15 @@ def test_pages_that_look_alike_share_a_name_and_the_oldest_are_forgotten(monkeyp
         pages.sent([drawn("a", look)])
     assert "data-kept" not in pages.without_those_of(first, [drawn("a", "1")])["a"]
     assert pages.sent([drawn("b", "1"), drawn("a", "1")]) != pages.sent([drawn("a", "1"), drawn("b", "1")])
+
+
+async def test_a_message_more_does_not_make_another_card_and_the_window_is_never_shown_too_long(database: Database) -> None:
+    ticket = await flag(database)
+    row = await database.read(lambda c: queue.one(c, ticket))
+    assert row is not None and NOON % queue.WINDOW_SHOWN_TO == 0
+
+    def shown(after: float) -> Any:
+        return queue.card(replace(row, ticket=replace(row.ticket, channel="whatsapp", last_inbound_at=NOON + after)))
+
+    assert shown(0) == shown(10) == shown(299) != shown(300)
+    assert shown(299)["window_closes_at"] == queue.moment(NOON + 24 * 3600)
