@@ -76,7 +76,7 @@ async def test_who_talks_with_a_counsellor_is_not_told_to_write_again_and_the_co
     rig.clock.now += owed.GRACE_S
     await asyncio.gather(duties_of(rig).say_what_is_owed(), duties_of(rig).say_what_is_owed())
     assert rig.provider.sent == [] and await rig.debts() == 0
-    assert [(words.seq, words.text) for words in await rig.relay.waiting(ticket.id)] == [(1, None)], "once"
+    assert [(words.seq, words.envelope) for words in await rig.relay.waiting(ticket.id)] == [(1, None)], "once"
     assert await rig.relay.to_counsellor(ticket.id, MessageText("وين رحت")) == 2, "numbers go on"
 
 

@@ -62,10 +62,10 @@ def test_from_the_phone_to_the_counsellor_and_out_in_the_middle(stack: Stack, co
     expect(card).to_be_visible(timeout=10_000)
     assert "جوزي" not in console.content(), "a card holds no word of the talk"
     card.locator("[data-act=claim]").click()
-    box = console.locator(".write textarea").first
+    box = console.locator(".talk:not([hidden]) .write textarea").first
     box.wait_for(timeout=10_000)
     box.fill(FROM_US)
-    console.locator(".write button[type=submit]").first.click()
+    console.locator(".talk:not([hidden]) .write button[type=submit]").first.click()
     expect(phone.locator(".talk li").last).to_contain_text(FROM_US, timeout=15_000)
 
     menu = console.locator("details.menu").first

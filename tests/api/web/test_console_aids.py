@@ -158,6 +158,7 @@ class TestInABrowser:
             await claimed(console, page, address)
             await page.focus(BOX)
             await page.keyboard.press("Control+k")
+            await page.wait_for_selector(".replies-list [role=option]:visible")
             await page.keyboard.press("Enter")  # the first is the greeting
             assert "{الاسم}" in await value(page)
             assert await page.is_visible(".aid-warning")
