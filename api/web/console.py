@@ -113,11 +113,11 @@ def build_console(deps: Deps) -> APIRouter:
         )
         return HTMLResponse(html, headers=HEADERS)
 
+    if deps.practice is not None:
+        add_practice_pages(router, deps.practice, deps, sessions, page, HEADERS)
     add_account_pages(router, deps, sessions, page, HEADERS)
     add_rota_page(router, deps, sessions, page, HEADERS)
     add_colleagues(router, deps, sessions, page, HEADERS)
-    if deps.practice is not None:
-        add_practice_pages(router, deps.practice, deps, sessions, page, HEADERS)
     duty = OnDuty(deps)
 
     reading, drawing, pages = Reading(deps.database), Drawing(templates), Pages()

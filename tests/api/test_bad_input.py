@@ -195,7 +195,7 @@ async def test_a_ticket_of_another_desk_is_not_found_on_any_route_and_looks_like
         body = None if method == "get" else BODIES.get(act, {})
         answers = []
         for ticket_id in (ticket.id, "0" * 32, "nobody", "%00", "x" * 400):
-            whole = path.format(ticket_id=ticket_id, item="plan_home_1").removeprefix("/")
+            whole = path.format(ticket_id=ticket_id, item="plan_home_1", username="lina").removeprefix("/")
             answers.append(await client.request(method, whole, json=body))
         if act in ("join", "take-over", "block/lift"):
             assert {answer.status_code for answer in answers} == {403}, "supervisors alone, whatever the id"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import CHROMIUM, QUIET, Watch
+from tests.browser.conftest import CHROMIUM, Watch
 from tests.browser.test_accessible import LOOKS, WIDTHS, violations
 from tests.journeys.practice_world import World, start_practice
 
@@ -29,14 +29,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         pytest.skip("NO CHROMIUM: the browser tests are skipped")
     with start_practice(tmp_path_factory.mktemp("practice") / "practice", {}) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        yield opened
-        opened.close()
 
 
 def enter(page: Page, world: World, name: str = "practice-1", language: str = "en") -> None:

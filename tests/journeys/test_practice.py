@@ -20,6 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 from api.database import Database
 from api.migrations import upgrade
 from api.settings import socket_folder
+from tests.fixtures_browser_keys import Browser
 from tests.journeys.practice_world import Learner, Outside, World, live_settings, outside, start_practice, wait_for
 
 pytestmark = pytest.mark.stack
@@ -68,6 +69,7 @@ def test_a_whole_practice_talk_with_an_exit_in_the_middle(world: World, door: Ou
     with connect(
         f"ws://127.0.0.1:{world.port}/api/v1/live", additional_headers={"Cookie": cookie}, origin=world.base
     ) as socket:
+        socket.send(Browser().hello())
         socket.send(json.dumps({"type": "watch", "handoff": card["id"], "epoch": claimed["epoch"]}))
         came: list[str] = []
         listening = threading.Thread(target=_listen, args=(socket, came), daemon=True)

@@ -42,6 +42,7 @@ const live = new Live({
     else if (message.type === "lapsed") talk?.lapsed(message);
     else if (message.type === "mark") talk?.mark(message);
     else if (message.type === "note") talk?.noted(message);
+    else if (message.type === "key") document.body.dataset.opens = ""; // from here on words are sealed to this browser
     else if (message.type === "no_key") document.getElementById("no-sealing").hidden = false;
     else if (message.type === "left") talk?.left();
     else if (message.type === "not_yours") refresh();

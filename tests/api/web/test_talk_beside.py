@@ -95,9 +95,12 @@ async def test_a_browser_whose_clock_is_an_hour_wrong_shows_how_long_somebody_ha
     house.clock.now += 125
     await house.sign_in(page, salma)
     waited = page.locator(f'.card[data-id="{ticket.id}"] .clock')
+    await expect(waited).to_contain_text(":", timeout=WITHIN)
     minutes, seconds = (await waited.inner_text()).split(":")
     assert 155 <= int(minutes) * 60 + int(seconds) < 400
-    left = await page.locator(f'.card[data-id="{ticket.id}"] .until').inner_text()
+    until = page.locator(f'.card[data-id="{ticket.id}"] .until')
+    await expect(until).to_contain_text(":", timeout=WITHIN)
+    left = await until.inner_text()
     assert left.startswith("23:5"), "the reply window counts by the server's clock"
     await page.click(f'.card[data-id="{ticket.id}"] button[data-act="claim"]')
     await expect(page.locator(".talk:not([hidden]) .write textarea")).to_be_visible(timeout=WITHIN)
