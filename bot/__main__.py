@@ -10,6 +10,9 @@ import os
 import resource
 from pathlib import Path
 
+import yaml
+
+from bot.lean import leave_out_tensorflow, needs_no_tensorflow
 from bot.quiet import hush, hush_structlog
 
 
@@ -26,6 +29,10 @@ def main() -> None:
     from bot.sandbox import refuse_network
 
     refuse_network()  # before Rasa is imported: nothing it brings may call home
+
+    config = yaml.safe_load((Path(__file__).resolve().parents[1] / "config.yml").read_text(encoding="utf-8"))
+    if needs_no_tensorflow(config):
+        leave_out_tensorflow()
 
     import uvicorn
 

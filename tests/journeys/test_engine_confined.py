@@ -45,3 +45,8 @@ def test_an_engine_that_was_killed_comes_back_behind_the_filter(stack: Stack) ->
     after = stack.part("-m bot").pid
     assert after != before
     assert {thread["Seccomp"] for thread in of_every_thread(after).values()} == {FILTERED}
+
+
+def test_the_running_engine_has_no_tensorflow_in_it(stack: Stack) -> None:
+    maps = Path(f"/proc/{stack.part('-m bot').pid}/maps").read_text()
+    assert "site-packages/numpy" in maps and "tensorflow" not in maps
