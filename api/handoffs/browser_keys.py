@@ -160,7 +160,8 @@ class OnDuty:
         return tuple(key for key in await self.readers_of(ticket_id) if key.staff in staff) if staff else ()
 
     async def of_colleague(self, ticket: Ticket, username: str) -> tuple[BrowserKey, ...] | None:
-        """Of a colleague who may take this person; ``None`` if there is no such colleague.
+        """Of a colleague who may take this person, those whose console is open just now; ``None`` if there is no such
+        colleague. A session goes on for a while after its browser has gone, and a note sealed to it would be lost.
 
         Raises:
             RedisError, DatabaseUnavailable: nobody can tell.
@@ -168,8 +169,11 @@ class OnDuty:
         other = await self._database.read(lambda c: colleague(c, username, ticket.desk, ticket.called_desk))
         if other is None:
             return None
-        keys = await self.keys.registered()
-        return tuple(key for key in keys if key.staff == other.id and key.credentials == other.credentials)
+        theirs = [
+            key for key in await self.keys.registered() if key.staff == other.id and key.credentials == other.credentials
+        ]
+        there = await self.keys.at_a_screen(theirs)
+        return tuple(key for key in theirs if key.public.id in there)
 
 
 _ASKED_WITHIN_S: Final = 2.5

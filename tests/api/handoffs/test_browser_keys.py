@@ -177,6 +177,9 @@ async def test_a_colleagues_browsers_are_given_only_for_a_person_the_colleague_m
     assert await house.on_duty.of_colleague(await fresh(house, doha), "away") == ()
     for name in ("ed", "nobody", "", "\x00"):
         assert await house.on_duty.of_colleague(await fresh(house, doha), name) is None
+    for key in await house.redis.keys("{browsers}:seen:*"):
+        await house.redis.delete(key)
+    assert await house.on_duty.of_colleague(await fresh(house, doha), "salma") == (), "signed in still, but the browser is gone"
     await house.database.write(lambda c: c.execute(tickets.update().values(desk=amman)))
     assert await house.on_duty.of_colleague(await fresh(house, doha), "salma") is None
 
