@@ -420,6 +420,7 @@ class Hub:
         if not readers:
             await self._relay.acknowledge(ticket_id, seq)
             return
+        await self._relay.claim_unseen(ticket_id, [seq])  # they were seen: whoever is next has nothing to tell the person
 
         async def later() -> None:
             await asyncio.sleep(READERS_SECONDS)

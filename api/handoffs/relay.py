@@ -98,9 +98,12 @@ _CLAIM_UNSEEN = """
 if redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
 local new = 0
 for i = 3, #ARGV do
-  new = new + redis.call('SADD', KEYS[2], ARGV[i])
-  if redis.call('EXISTS', ARGV[1] .. ARGV[i]) == 0 then redis.call('LREM', KEYS[1], 0, ARGV[i]) end
+  if redis.call('LREM', KEYS[1], 0, ARGV[i]) > 0 then
+    new = new + redis.call('SADD', KEYS[2], ARGV[i])
+    if redis.call('EXISTS', ARGV[1] .. ARGV[i]) == 1 then redis.call('RPUSH', KEYS[1], ARGV[i]) end
+  end
 end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[2], ARGV[2])
 return new
 """
@@ -316,7 +319,10 @@ class Relay:
         await self._overwrite(keys=[_message(ticket_id, seq)])
 
     async def claim_unseen(self, ticket_id: str, seqs: Collection[int]) -> bool:
-        """Whether it is the caller's to tell the person that these were not shown: true for one caller, for each once."""
+        """Whether it is the caller's to tell the person that these were not shown: true for one caller, for each once.
+
+        What was shown and acknowledged while the caller looked has gone from the index: there is nothing to tell of it.
+        """
         keys = [_index(ticket_id), _told(ticket_id), _gone(ticket_id)]
         return bool(seqs) and int(await self._claim_unseen(keys=keys, args=[_message(ticket_id, ""), _INDEX_SECONDS, *seqs])) > 0
 

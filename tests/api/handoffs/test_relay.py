@@ -172,6 +172,14 @@ async def test_words_nobody_can_open_are_overwritten_and_stay_missed(relay: Rela
     assert [(words.seq, words.envelope) for words in await relay.waiting("t1")] == [(1, None)]
 
 
+async def test_what_was_acknowledged_while_somebody_looked_is_nothing_to_tell_of(relay: Relay, redis: Redis) -> None:
+    await relay.to_counsellor("t1", MessageText("w"))
+    await relay.acknowledge("t1", 1)  # between reading the index and reading the words
+    assert not await relay.claim_unseen("t1", [1])
+    await relay.to_counsellor("t1", MessageText("w"))
+    assert await relay.claim_unseen("t1", [2]) and await redis.ttl("relay:{t1}") > 0
+
+
 async def test_what_could_not_be_told_is_the_next_ones_to_tell(relay: Relay, redis: Redis) -> None:
     await relay.to_counsellor("t1", MessageText("w"))
     await redis.delete("relay:{t1}:m:1")
