@@ -163,7 +163,7 @@ class TestInABrowser:
             await page.wait_for_selector(".replies-list [role=option]:visible")
             await page.keyboard.press("Enter")  # the first is the greeting
             assert "{الاسم}" in await value(page)
-            assert await page.is_visible(".aid-warning")
+            await expect(page.locator(".aid-warning")).to_be_visible(timeout=30_000)
             await page.keyboard.press("Enter")
             await asyncio.sleep(0.3)
             assert console.outbox.sent == []
@@ -202,7 +202,7 @@ class TestInABrowser:
         async with in_a_browser(console) as (page, address):
             await claimed(console, page, address, country="AE", channel="sms")
             await page.fill(BOX, "اتصال على ٩٩٩")
-            assert await page.is_visible(".aid-warning")
+            await expect(page.locator(".aid-warning")).to_be_visible(timeout=30_000)
             await page.fill(BOX, "")
             await page.keyboard.press("Alt+e")
             assert "999" not in await value(page) and not await page.is_visible(".aid-warning")
