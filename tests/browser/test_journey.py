@@ -40,7 +40,8 @@ def sign_in(page: Page, stack: Stack, name: str, query: str = "") -> None:
         page.locator("#totp").fill(found["code"])
         page.locator("#sign-in button[type=submit]").click()
         page.locator(".groups, #problem:visible").first.wait_for(timeout=15_000)
-        if page.locator(".groups").count():
+        if page.locator(".groups").count():  # what comes before the browser has shown its key is not for this browser
+            page.locator("body[data-opens], #no-sealing:not([hidden])").first.wait_for(state="attached", timeout=30_000)
             return
     raise AssertionError(f"{name} could not sign in")
 

@@ -38,11 +38,12 @@ async function wrappingKey(own, other, { ephemeral, recipient, bound, usage }) {
   return crypto.subtle.deriveKey(by, base, { name: "AES-KW", length: 256 }, false, [usage]);
 }
 
-// One step in the browser's store; it is opened and closed each time, so that nothing keeps it from being deleted.
-async function inStore(step) {
+// One step in the browser's store; it is opened and closed each time, so that nothing keeps it from being deleted. Who only
+// wants to wipe makes none: a page that goes away in the middle would leave an empty one behind.
+async function inStore(step, { made = true } = {}) {
   const database = await new Promise((done, failed) => {
     const opening = indexedDB.open("hams", 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
+    opening.onupgradeneeded = () => (made ? opening.result.createObjectStore(STORE) : opening.transaction.abort());
     opening.onsuccess = () => done(opening.result);
     opening.onerror = opening.onblocked = () => failed(opening.error ?? new Error("blocked"));
   });
@@ -160,7 +161,7 @@ export async function wipe(tag) {
         if (tag && asked.result && asked.result.tag !== tag) return give(true);
         store.clear();
       };
-    });
+    }, { made: false });
     if (another) return;
     await new Promise((done) => {
       const going = indexedDB.deleteDatabase("hams");
