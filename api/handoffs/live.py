@@ -99,6 +99,7 @@ class Hub:
         self._renew_now = asyncio.Event()
         self._later: set[asyncio.Task[None]] = set()
         self._places = Seats(redis, MOST_SEATS)
+        self._closing = False
 
     async def serve(
         self, socket: WebSocket, staff: Staff, session: Session, still_signed_in: Callable[[bool], Awaitable[bool]]
@@ -143,6 +144,7 @@ class Hub:
 
     async def close(self) -> None:
         """Stop listening; called when the gateway stops."""
+        self._closing = True
         running = [*self._tasks.values(), *self._later]
         for task in running:
             task.cancel()
@@ -156,7 +158,7 @@ class Hub:
                 self._tasks[loop.__name__] = asyncio.create_task(loop())
 
     async def _hear(self) -> None:
-        while True:
+        while not self._closing:  # redis-py may fail while it is cancelled, and an error of its own then takes the place of that
             with suppress(RedisError, OSError):
                 async with self._redis.pubsub() as heard:
                     await heard.subscribe(queue.CHANGED, WORDS, LEFT, SAID, marks.CHANGED, typing_marks.CHANGED)
@@ -169,18 +171,25 @@ class Hub:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(self._look_seconds)
-            self._changed()
-            waits: set[str] = set()
-            with suppress(RedisError):
-                waits = await self._relay.with_words({ticket for seat in self._seats for ticket in seat.watched})
-            for seat in list(self._seats):
-                seat.ring.update(waits & seat.watched.keys())
-                with suppress(RedisError, DatabaseUnavailable):
-                    seat.ended = seat.ended or not await seat.still_signed_in(False)
-                    if seat.key is not None:
-                        await self._on_duty.keys.note_seen(seat.key.id)
-                await self._places.take(seat.session.key, seat.name)
-                seat.wake.set()
+            try:
+                await self._look_once()
+            except Exception as failure:  # whatever it was: the next look must come
+                report(failure)
+                warn("consoles_not_looked_at", error=type(failure).__name__)
+
+    async def _look_once(self) -> None:
+        self._changed()
+        waits: set[str] = set()
+        with suppress(RedisError):
+            waits = await self._relay.with_words({ticket for seat in self._seats for ticket in seat.watched})
+        for seat in list(self._seats):
+            seat.ring.update(waits & seat.watched.keys())
+            with suppress(RedisError, DatabaseUnavailable):
+                seat.ended = seat.ended or not await seat.still_signed_in(False)
+                if seat.key is not None:
+                    await self._on_duty.keys.note_seen(seat.key.id)
+            await self._places.take(seat.session.key, seat.name)
+            seat.wake.set()
 
     async def _beat(self) -> None:
         """Something every few seconds, whatever hangs behind us: a page that hears nothing takes its network for gone."""
